@@ -36,9 +36,9 @@ func FitDecimal(t Type, d decimal.Decimal) (decimal.Decimal, error) {
 	if t.Precision > 0 {
 		limit = t.Precision - t.Scale
 	}
-	if whole > limit || -exp > maxDigits {
-		return d, fmt.Errorf("decimal of %d digits before the point does not fit %s",
-			max(whole, 1), t)
+	if whole > limit || max(digits, -exp) > maxDigits {
+		return d, fmt.Errorf("decimal with %d digits before the point and %d after it "+
+			"does not fit %s", max(whole, 0), max(-exp, 0), t)
 	}
 	if t.Precision == 0 {
 		return trimDecimal(d), nil

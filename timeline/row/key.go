@@ -257,7 +257,7 @@ func decodeKeyDecimal(b []byte) (Value, int) {
 	}
 	scale := int64(binary.BigEndian.Uint16(b[end:]))
 	total := e + scale // digits of the coefficient
-	if total < 2*int64(size)-1 || total > 2*maxDigits {
+	if total < 2*int64(size)-1 || total > maxDigits {
 		return nil, 0
 	}
 	digits := make([]byte, 0, total+1)
