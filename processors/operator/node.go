@@ -1,6 +1,11 @@
 package operator
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tideline/tideline/timeline/row"
+)
 
 // JoinKind says which unmatched rows a join keeps.
 type JoinKind uint8
@@ -122,3 +127,42 @@ type exprError struct {
 func (e *exprError) Error() string { return fmt.Sprintf("%s: %v", e.expr, e.err) }
 
 func (e *exprError) Unwrap() error { return e.err }
+
+// AnyOn is true if at least one of the lanes has a row: then the coalesce of their
+// keys is the record key, else it is null.
+type AnyOn struct{ Lanes []int }
+
+// Eval returns a boolean, never null.
+func (a AnyOn) Eval(e *Env) (row.Value, error) {
+	for _, l := range a.Lanes {
+		if e.Lanes[l].On {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (a AnyOn) String() string { return fmt.Sprintf("any of inputs %v has a row", a.Lanes) }
+
+// And is true if every condition is true; else it is false. It stops at the first
+// that is not true.
+type And []Expr
+
+// Eval returns a boolean, never null.
+func (a And) Eval(e *Env) (row.Value, error) {
+	for _, c := range a {
+		v, err := c.Eval(e)
+		if b, _ := v.(bool); err != nil || !b {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (a And) String() string {
+	parts := make([]string, len(a))
+	for i, c := range a {
+		parts[i] = c.String()
+	}
+	return strings.Join(parts, " and ")
+}

@@ -32,6 +32,8 @@ type Stage struct {
 	View       *View             // view stage: what its table holds
 	Join       *operator.KeyJoin // view stage
 	Hash       string            // 8 hex digits of the stage's definition
+
+	query string // view stage: the normalised SQL
 }
 
 // Table returns the stage's table topic, by goka's rule.

@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/transform"
+
+	"github.com/tideline/tideline/processors/operator"
+	"github.com/tideline/tideline/timeline/row"
+)
+
+// lowerer turns bound expressions into the operator's. kept holds, for each lane, the
+// stream's columns that the lane keeps, ascending.
+type lowerer struct {
+	b    *bound
+	kept [][]int
+}
+
+func newLowerer(b *bound) lowerer {
+	l := lowerer{b: b, kept: make([][]int, len(b.lanes))}
+	for i, lane := range b.lanes {
+		l.kept[i] = sortedKeys(lane.needed)
+	}
+	return l
+}
+
+func sortedKeys(m map[int]bool) []int {
+	out := make([]int, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Ints(out)
+	return out
+}
+
+// field lowers a column reference.
+func (l lowerer) field(f *expression.GetField) (operator.Expr, row.Type, error) {
+	r, err := l.b.ref(f)
+	if err != nil {
+		return nil, row.Type{}, err
+	}
+	lane := l.b.lanes[r.lane]
+	if r.column < 0 {
+		name := lane.alias + "." + timeColumn
+		return operator.Time{Lane: r.lane, Name: name}, row.Type{Kind: row.Timestamp}, nil
+	}
+	c := lane.stream.Schema.Columns[r.column]
+	name := lane.alias + "." + c.Name
+	if r.key >= 0 {
+		return operator.KeyField{Lane: r.lane, Position: r.key, Name: name}, c.Type, nil
+	}
+	at := sort.SearchInts(l.kept[r.lane], r.column)
+	return operator.Field{Lane: r.lane, Column: at, Name: name}, c.Type, nil
+}
+
+// value lowers an expression of the select list.
+func (l lowerer) value(e sql.Expression) (operator.Expr, row.Type, error) {
+	if f, ok := e.(*expression.GetField); ok {
+		return l.field(f)
+	}
+	t, err := rowType(e.Type())
+	if err != nil {
+		return nil, row.Type{}, err
+	}
+	c, err := l.compile(e)
+	if err != nil {
+		return nil, row.Type{}, err
+	}
+	c.result = func(ctx *sql.Context, v any) (row.Value, error) {
+		return fromSQL(ctx, e.Type(), t, v)
+	}
+	return c, t, nil
+}
+
+// cond lowers a condition: true, false, or null for SQL's unknown.
+func (l lowerer) cond(e sql.Expression) (operator.Expr, error) {
+	c, err := l.compile(e)
+	if err != nil {
+		return nil, err
+	}
+	c.result = func(ctx *sql.Context, v any) (row.Value, error) {
+		if v == nil {
+			return nil, nil
+		}
+		b, err := sql.ConvertToBool(ctx, v)
+		return b, err
+	}
+	return c, nil
+}
+
+// compile gives every field of the expression its place in the engine's row.
+func (l lowerer) compile(e sql.Expression) (*evaluator, error) {
+	c := &evaluator{text: e.String()}
+	places := map[string]int{}
+	out, _, err := transform.Expr(e, func(e sql.Expression) (
+		sql.Expression, transform.TreeIdentity, error) {
+		switch e := e.(type) {
+		case *expression.GetField:
+			src, t, err := l.field(e)
+			if err != nil {
+				return nil, transform.SameTree, err
+			}
+			at, ok := places[src.String()]
+			if !ok {
+				at = len(c.fields)
+				places[src.String()] = at
+				c.fields = append(c.fields, src)
+				c.toSQL = append(c.toSQL, toSQL(t))
+			}
+			return e.WithIndex(at), transform.NewTree, nil
+		case *expression.Arithmetic:
+			return checkedArithmetic{e}, transform.NewTree, nil
+		}
+		return e, transform.SameTree, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing expression %s: %w", e, err)
+	}
+	if !out.Resolved() {
+		return nil, fmt.Errorf("expression %s cannot be resolved", clip(e.String()))
+	}
+	c.expr = out
+	if c.ctx, err = newContext(); err != nil {
+		return nil, fmt.Errorf("preparing the SQL engine: %w", err)
+	}
+	c.row = make(sql.Row, len(c.fields))
+	return c, nil
+}
