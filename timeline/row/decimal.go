@@ -110,11 +110,7 @@ func coefficient(d decimal.Decimal) (int64, bool) {
 func appendDecimal(dst []byte, d decimal.Decimal) []byte {
 	d = flat(d)
 	start := len(dst)
-	if n, ok := coefficient(d); ok {
-		dst = strconv.AppendInt(dst, n, 10)
-	} else {
-		dst = d.Coefficient().Append(dst, 10)
-	}
+	dst = appendCoefficient(dst, d)
 	scale := -int(d.Exponent())
 	if scale == 0 {
 		return dst
@@ -134,17 +130,25 @@ func appendDecimal(dst []byte, d decimal.Decimal) []byte {
 	return dst
 }
 
+// appendCoefficient appends the digits of d without a point, after its minus.
+func appendCoefficient(dst []byte, d decimal.Decimal) []byte {
+	if n, ok := coefficient(d); ok {
+		return strconv.AppendInt(dst, n, 10)
+	}
+	return d.Coefficient().Append(dst, 10)
+}
+
 // parseDecimal reads number text (see validNumber) as a value of decimal type t.
 func parseDecimal(t Type, s []byte) (decimal.Decimal, error) {
 	if d, ok := parseShort(t, s); ok {
 		return d, nil
 	}
 	if !validNumber(s) {
-		return decimal.Decimal{}, fmt.Errorf("%.80q is not a number", s)
+		return decimal.Decimal{}, fmt.Errorf("%.80q is not a number", string(s))
 	}
 	d, err := decimal.NewFromString(string(s))
 	if err != nil {
-		return d, fmt.Errorf("number %.40q is out of range", s)
+		return d, fmt.Errorf("number %.40q is out of range", string(s))
 	}
 	return FitDecimal(t, d)
 }

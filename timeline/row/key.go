@@ -106,7 +106,7 @@ func appendKeyDecimal(dst []byte, d decimal.Decimal) []byte {
 		return binary.BigEndian.AppendUint16(append(dst, decZero), scale)
 	}
 	var buf [48]byte
-	digits := d.Coefficient().Append(buf[:0], 10)
+	digits := appendCoefficient(buf[:0], d)
 	if sign < 0 {
 		digits = digits[1:]
 	}

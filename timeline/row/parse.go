@@ -69,7 +69,10 @@ func ParseJSON(t Type, v *fastjson.Value) (Value, error) {
 }
 
 // mismatch is the error of JSON text s, of the JSON type found, read as t.
-func mismatch(t Type, s []byte, found string, why error) error {
+//
+// It formats a copy of s, so that its callers' s need not live on the heap.
+func mismatch(t Type, text []byte, found string, why error) error {
+	s := string(text)
 	if why != nil {
 		return fmt.Errorf("reading %s from JSON %s %.60q: %w; want %s",
 			t, found, s, why, wants[t.Kind])
