@@ -15,7 +15,7 @@ func bench(b *testing.B, d Decoder, r Record) {
 
 // BenchmarkJSON decodes a row of six columns and 130 bytes.
 func BenchmarkJSON(b *testing.B) {
-	d, _ := NewJSON(Options{Schema: schemaOf(b, 1, "id bigint", "customer_id bigint", "status text",
+	d, _ := NewJSON(Options{Schema: mustSchema(1, "id bigint", "customer_id bigint", "status text",
 		"total decimal(12,2)", "paid boolean", "placed_at timestamp(6)")})
 	bench(b, d, Record{Key: []byte("1234567"), Timestamp: at, Value: []byte(`{"id":1234567,` +
 		`"customer_id":987654,"status":"confirmed","total":1234.56,"paid":true,` +
@@ -25,7 +25,7 @@ func BenchmarkJSON(b *testing.B) {
 func benchRecorded(b *testing.B, name string) {
 	b.Helper()
 	def := tables["shop.inventory.orders"]
-	d, _ := NewDebezium(Options{Schema: schemaOf(b, def.keys, def.cols...)})
+	d, _ := NewDebezium(Options{Schema: mustSchema(def.keys, def.cols...)})
 	for n, line := range recording(b, name) {
 		if line.Topic == "shop.inventory.orders" {
 			bench(b, d, line.record(n))

@@ -79,16 +79,16 @@ func (d *debezium) decode(r Record) (Change, *Error) {
 	case "m":
 		return ignored, nil
 	case "t":
-		return Change{}, fail(wire.Unsupported, "", "the source table was truncated, which no change of a "+
-			"row can say; set skipped.operations=t and delete rows with DELETE instead of TRUNCATE, "+
-			"or snapshot the table into a new topic")
+		return Change{}, fail(wire.Unsupported, "", "the source table was truncated, which "+
+			"no change of a row can say; delete rows with DELETE instead of TRUNCATE, or "+
+			"snapshot the table into a new topic")
 	}
 	return Change{}, notEnvelope(payload)
 }
 
 func notEnvelope(payload []byte) *Error {
-	return fail(wire.Undecodable, "", "the value is no Debezium envelope (no op of c, r, u, d, t or m); "+
-		"a topic unwrapped by ExtractNewRecordState is not format debezium: %s",
+	return fail(wire.Undecodable, "", "the value is no Debezium envelope (no op of c, r, u, d, "+
+		"t or m); a topic unwrapped by ExtractNewRecordState is not format debezium: %s",
 		show(bytes.TrimSpace(payload)))
 }
 
@@ -195,8 +195,9 @@ func (d *debezium) recordKey(text []byte) ([]row.Value, *Error) {
 		}
 	}
 	if n := v.GetObject().Len(); n != len(d.key) {
-		return nil, fail(wire.Undecodable, "", "the record key %s has %d columns but the stream declares "+
-			"%d; declare them all, or rows that differ would share a key", show(payload), n, len(d.key))
+		return nil, fail(wire.Undecodable, "", "the record key %s has %d columns but the stream "+
+			"declares %d; declare them all, or rows that differ would share a key",
+			show(payload), n, len(d.key))
 	}
 	return d.key, nil
 }

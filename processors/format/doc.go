@@ -53,7 +53,9 @@
 // first element of source.sequence. It is not source.lsn, which falls whenever two
 // transactions overlap, because Debezium emits whole transactions in commit order
 // while each change keeps the place where it was written. All changes of one
-// transaction share the position. MariaDB and MySQL: the binlog's file number and the
+// transaction share the position. For the first transaction after a slot was created
+// that end is unknown and the LSN stands in, which is exact unless the connector dies
+// within that very transaction. Without source.sequence there is no position. MariaDB and MySQL: the binlog's file number and the
 // offset in it. Snapshot rows, incremental or not, have none: they are read beside
 // the log, and changes with smaller positions may follow them.
 //

@@ -93,7 +93,8 @@ func (d *jsonDecoder) fill(key []row.Value, value []byte) *Error {
 	}
 	o, err := v.Object()
 	if err != nil {
-		return fail(wire.Undecodable, "", "the value is JSON %s, wanted an object or null for a delete: %s",
+		return fail(wire.Undecodable, "", "the value is JSON %s, wanted an object or null for a "+
+			"delete: %s",
 			v.Type(), show(bytes.TrimSpace(value)))
 	}
 	d.startRow(key)
