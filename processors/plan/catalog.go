@@ -8,6 +8,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/analyzer"
 	"github.com/dolthub/go-mysql-server/sql/types"
+	_ "github.com/dolthub/go-mysql-server/sql/variables" // defines time_zone and its like
 	"github.com/dolthub/vitess/go/sqltypes"
 
 	"github.com/tideline/tideline/timeline/row"
@@ -33,6 +34,9 @@ func sqlType(t row.Type) sql.Type {
 	case row.Double:
 		return types.Float64
 	case row.Decimal:
+		if t.Precision == 0 {
+			return types.MustCreateDecimalType(types.DecimalTypeMaxPrecision, types.DecimalTypeMaxScale)
+		}
 		return types.MustCreateDecimalType(uint8(t.Precision), uint8(t.Scale))
 	case row.Boolean:
 		return types.Boolean

@@ -7,6 +7,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
 	"github.com/dolthub/go-mysql-server/sql/transform"
+	"github.com/dolthub/go-mysql-server/sql/types"
 
 	"github.com/tideline/tideline/processors/operator"
 	"github.com/tideline/tideline/timeline/row"
@@ -64,6 +65,9 @@ func (l lowerer) value(e sql.Expression) (operator.Expr, row.Type, error) {
 	t, err := rowType(e.Type())
 	if err != nil {
 		return nil, row.Type{}, err
+	}
+	if t.Kind == row.Decimal {
+		t = l.decimal(e, t)
 	}
 	c, err := l.compile(e)
 	if err != nil {
@@ -128,4 +132,62 @@ func (l lowerer) compile(e sql.Expression) (*evaluator, error) {
 	}
 	c.row = make(sql.Row, len(c.fields))
 	return c, nil
+}
+
+// decimal returns the type that holds every result of a decimal expression. The
+// engine's scale is kept; its precision does not count the digits that a product or a
+// sum may gain. A decimal column without precision makes the result one, too.
+func (l lowerer) decimal(e sql.Expression, t row.Type) row.Type {
+	unbounded := false
+	transform.InspectExpr(e, func(e sql.Expression) bool {
+		if f, ok := e.(*expression.GetField); ok {
+			_, ft, err := l.field(f)
+			unbounded = unbounded || (err == nil && ft.Kind == row.Decimal && ft.Precision == 0)
+		}
+		return false
+	})
+	if unbounded {
+		return row.Type{Kind: row.Decimal}
+	}
+	t.Precision = min(max(wholeDigits(e)+t.Scale, t.Precision), types.DecimalTypeMaxPrecision)
+	return t
+}
+
+// bigintDigits is how many digits the whole part of a bigint can have.
+const bigintDigits = 19
+
+// wholeDigits bounds the digits before the point of a numeric expression's result.
+func wholeDigits(e sql.Expression) int {
+	if lit, ok := e.(*expression.Literal); ok && types.IsInteger(e.Type()) {
+		return len(fmt.Sprint(lit.Value()))
+	}
+	own := 0
+	if d, ok := e.Type().(sql.DecimalType); ok {
+		own = int(d.Precision()) - int(d.Scale())
+	} else if types.IsInteger(e.Type()) {
+		return bigintDigits
+	}
+	var digits []int
+	for _, c := range e.Children() {
+		if types.IsNumber(c.Type()) {
+			digits = append(digits, wholeDigits(c))
+		}
+	}
+	most, sum := 0, 0
+	for _, d := range digits {
+		most, sum = max(most, d), sum+d
+	}
+	switch a := e.(type) {
+	case *expression.Arithmetic:
+		if a.Op == "*" {
+			return max(own, sum)
+		}
+		return max(own, most+1)
+	case *expression.Div:
+		if len(digits) == 2 && types.IsDecimal(a.RightChild.Type()) {
+			return max(own, digits[0]+int(a.RightChild.Type().(sql.DecimalType).Scale()))
+		}
+		return max(own, most)
+	}
+	return max(own, most)
 }
