@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/tideline/tideline/timeline"
@@ -48,11 +49,14 @@ func ParseJSON(t Type, v *fastjson.Value) (Value, error) {
 				return n, nil
 			}
 		}
-		var buf [40]byte
 		if t.Kind == JSON {
 			break
 		}
-		return parseNumber(t, v.MarshalTo(buf[:0]))
+		buf := numberTexts.Get().(*[]byte)
+		*buf = v.MarshalTo((*buf)[:0])
+		n, err := parseNumber(t, *buf)
+		numberTexts.Put(buf)
+		return n, err
 	case fastjson.TypeTrue, fastjson.TypeFalse:
 		if t.Kind == Boolean {
 			return v.Type() == fastjson.TypeTrue, nil
@@ -67,6 +71,10 @@ func ParseJSON(t Type, v *fastjson.Value) (Value, error) {
 	}
 	return Document(doc), nil
 }
+
+// numberTexts holds buffers for the text of a number, which fastjson only hands out by
+// appending, to where the compiler would put every buffer on the heap.
+var numberTexts = sync.Pool{New: func() any { return new([]byte) }}
 
 // mismatch is the error of JSON text s, of the JSON type found, read as t.
 //
