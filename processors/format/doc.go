@@ -55,9 +55,10 @@
 // while each change keeps the place where it was written. All changes of one
 // transaction share the position. For the first transaction after a slot was created
 // that end is unknown and the LSN stands in, which is exact unless the connector dies
-// within that very transaction. Without source.sequence there is no position. MariaDB and MySQL: the binlog's file number and the
-// offset in it. Snapshot rows, incremental or not, have none: they are read beside
-// the log, and changes with smaller positions may follow them.
+// within that very transaction. Without source.sequence there is no position. MariaDB
+// and MySQL: the binlog's file number and the offset in it. Snapshot rows, incremental
+// or not, have none: they are read beside the log, and changes with smaller positions
+// may follow them.
 //
 // Positions of two sources cannot be compared. If a topic is fed anew from a server
 // whose log has another numbering (a restore into a new cluster, RESET MASTER, a

@@ -86,7 +86,8 @@ type Decoder interface {
 // the caller to check.
 type Options struct {
 	Schema row.Schema // at least one key column
-	// TimeColumn names the timestamp column that holds the event time of an upsert.
+	// TimeColumn names the column that holds the event time of an upsert: a timestamp, or
+	// a bigint of milliseconds since 1970.
 	// Empty: the record's timestamp, for Debezium the source's commit time. Deletes,
 	// whose values have no columns, always take the latter.
 	TimeColumn string
@@ -148,9 +149,9 @@ func newCommon(o Options) (common, error) {
 			return c, fmt.Errorf("setting up a decoder: time column %q is not among the columns",
 				o.TimeColumn)
 		}
-		if t := o.Schema.Columns[i].Type; t.Kind != row.Timestamp {
-			return c, fmt.Errorf("setting up a decoder: time column %q is %s; declare it timestamp",
-				o.TimeColumn, t)
+		if t := o.Schema.Columns[i].Type; t.Kind != row.Timestamp && t.Kind != row.Bigint {
+			return c, fmt.Errorf("setting up a decoder: time column %q is %s; declare it timestamp, "+
+				"or bigint if it counts milliseconds", o.TimeColumn, t)
 		}
 		c.timeCol = i
 	}
@@ -206,11 +207,17 @@ func (c *common) timeOnly(r Record) (Change, error) {
 
 // columnTime returns the event time of the row just filled.
 func (c *common) columnTime() (timeline.Time, *Error) {
-	at, ok := c.row[c.timeCol].(timeline.Time)
-	if !ok {
-		return 0, fail(wire.NoEventTime, c.name(c.timeCol), "is missing or null, wanted the event time")
+	switch v := c.row[c.timeCol].(type) {
+	case timeline.Time:
+		return v, nil
+	case int64:
+		if at, err := within(v, 1000); err == nil {
+			return at.(timeline.Time), nil
+		}
+		return 0, fail(wire.NoEventTime, c.name(c.timeCol), "is %d, which as milliseconds is "+
+			"outside the years 0 to 9999", v)
 	}
-	return at, nil
+	return 0, fail(wire.NoEventTime, c.name(c.timeCol), "is missing or null, wanted the event time")
 }
 
 // startRow clears the row but for the key columns, which it sets.

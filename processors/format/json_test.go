@@ -107,6 +107,10 @@ var jsonCases = []struct {
 	{"time column", Options{Schema: one, TimeColumn: "paid"}, "7",
 		`{"paid":"1970-01-01T00:00:01.000002Z"}`, "", `upsert 7 {"id":7,"name":null,` +
 			`"total":null,"paid":"1970-01-01T00:00:01.000002Z"} @1000002$`},
+	{"time column of milliseconds", Options{Schema: two, TimeColumn: "a"}, `[1500,"x"]`, `{}`, "",
+		`upsert [1500,"x"] {"a":1500,"b":"x","v":null} @1500000$`},
+	{"time column too great", Options{Schema: two, TimeColumn: "a"},
+		`[9223372036854775807,"x"]`, `{}`, "", `no-event-time [a] is 9223372036854775807`},
 	{"time column missing", Options{Schema: one, TimeColumn: "paid"}, "7", `{}`, "",
 		`no-event-time [paid] is missing or null`},
 	{"time column bad", Options{Schema: one, TimeColumn: "paid"}, "7", `{"paid":"x"}`, "",
@@ -192,7 +196,7 @@ func TestOptions(t *testing.T) {
 		{Schema: mustSchema(1, "id bigint", "id text")},
 		{Schema: row.Schema{Columns: s.Columns, Key: []int{2}}},
 		{Schema: s, TimeColumn: "no"},
-		{Schema: s, TimeColumn: "id"},
+		{Schema: mustSchema(1, "id text"), TimeColumn: "id"},
 	} {
 		if _, err := NewJSON(o); err == nil {
 			t.Errorf("%+v: no error", o)
