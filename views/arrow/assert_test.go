@@ -1,0 +1,6 @@
+//go:build assert
+
+package arrow
+
+// asserting tells that the Arrow library checks its own assertions.
+const asserting = true
