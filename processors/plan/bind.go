@@ -7,9 +7,11 @@ import (
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
+	"github.com/dolthub/go-mysql-server/sql/expression/function"
 	gmsplan "github.com/dolthub/go-mysql-server/sql/plan"
 	"github.com/dolthub/go-mysql-server/sql/planbuilder"
 	"github.com/dolthub/go-mysql-server/sql/transform"
+	"github.com/dolthub/go-mysql-server/sql/types"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
 	"github.com/tideline/tideline/processors/spec"
@@ -100,9 +102,37 @@ func (b *bound) scalars(cat sql.Catalog, exprs []ast.Expr) ([]sql.Expression, er
 		if a, ok := e.(*expression.Alias); ok {
 			e = a.Child
 		}
-		out[i] = e
+		if out[i], err = intervals(e); err != nil {
+			return nil, b.at(0, "binding SQL: %v", err)
+		}
 	}
 	return out, nil
+}
+
+// intervals writes "t + INTERVAL ..." as date_add and date_sub: the engine's operators
+// drop the fraction of a second.
+func intervals(e sql.Expression) (sql.Expression, error) {
+	out, _, err := transform.Expr(e, func(e sql.Expression) (
+		sql.Expression, transform.TreeIdentity, error) {
+		a, ok := e.(*expression.Arithmetic)
+		if !ok {
+			return e, transform.SameTree, nil
+		}
+		left, right := a.LeftChild, a.RightChild
+		if _, ok := left.(*expression.Interval); ok && a.Op == "+" {
+			left, right = right, left
+		}
+		if _, ok := right.(*expression.Interval); !ok {
+			return e, transform.SameTree, nil
+		}
+		f := function.NewDateAdd
+		if a.Op == "-" {
+			f = function.NewDateSub
+		}
+		x, err := f(left, right)
+		return x, transform.NewTree, err
+	})
+	return out, err
 }
 
 var (
@@ -199,6 +229,8 @@ func (b *bound) note(e sql.Expression) (err error) {
 			if r, err = b.ref(e); err == nil {
 				b.lanes[r.lane].need(r)
 			}
+		case *expression.Arithmetic, *expression.Div, *expression.IntDiv, *expression.Mod:
+			err = noTimeArithmetic(e)
 		case *expression.SystemVar, *expression.UserVar:
 			err = fmt.Errorf("variable %s is not allowed: a view must be a function of its "+
 				"streams alone; write the value", e)
@@ -212,6 +244,17 @@ func (b *bound) note(e sql.Expression) (err error) {
 		return true
 	})
 	return err
+}
+
+// noTimeArithmetic refuses to reckon with dates as numbers, which is never what is meant.
+func noTimeArithmetic(e sql.Expression) error {
+	for _, c := range e.Children() {
+		if types.IsTime(c.Type()) || types.IsTimespan(c.Type()) {
+			return fmt.Errorf("%s reckons with %s as a number; use INTERVAL, date_add, datediff "+
+				"or timestampdiff", e, c)
+		}
+	}
+	return nil
 }
 
 func (l *lane) need(r ref) {
@@ -244,7 +287,7 @@ func (b *bound) scopes() error {
 			for i, l := range b.lanes {
 				if out&(1<<i) != 0 {
 					return b.near(`\bon\b`, "ON %s reads %s, which is not part of that join; "+
-						"move the condition to the join with %s", clip(ast.String(n.on)), l.alias, l.alias)
+						"move the condition to the join with %s", quote(n.on), l.alias, l.alias)
 				}
 			}
 		}

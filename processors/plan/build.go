@@ -98,9 +98,6 @@ func compileView(v *spec.View, p *spec.Pipeline, streams []*Stream,
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkKeys(); err != nil {
-		return nil, err
-	}
 	return lower(b)
 }
 

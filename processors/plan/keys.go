@@ -7,7 +7,6 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
 	"github.com/dolthub/go-mysql-server/sql/expression/function"
-	ast "github.com/dolthub/vitess/go/vt/sqlparser"
 
 	"github.com/tideline/tideline/processors/operator"
 )
@@ -137,11 +136,11 @@ func (b *bound) checkFull(n *treeNode, always bool, extra []sql.Expression) erro
 	if len(extra) > 0 {
 		return b.near(`\bfull\b`, "FULL OUTER JOIN on more than the keys is not supported (%q); "+
 			"keep the equality of the keys, and put the rest into CASE in the select list",
-			clip(ast.String(n.on)))
+			quote(n.on))
 	}
 	if !always {
 		return b.near(`\bfull\b`, "FULL OUTER JOIN on %q, which can be null on a side that has a "+
-			"row, is not supported; write %s = %s", clip(ast.String(n.on)),
+			"row, is not supported; write %s = %s", quote(n.on),
 			b.keyOf(n.l.lanes(), 0), b.keyOf(n.r.lanes(), 0))
 	}
 	return nil
@@ -183,19 +182,20 @@ func (b *bound) splitOn(n *treeNode) (eqs [][2]keyed, extra []sql.Expression, er
 		covered[l.pos] = true
 		eqs = append(eqs, [2]keyed{l, r})
 	}
-	keys := len(b.lanes[0].stream.Schema.Key)
-	if len(covered) == keys {
-		return eqs, extra, nil
+	if len(covered) > 0 {
+		if err := b.checkKeys(); err != nil {
+			return nil, nil, err
+		}
+		if len(covered) == len(b.lanes[0].stream.Schema.Key) {
+			return eqs, extra, nil
+		}
 	}
-	return nil, nil, b.notOnKey(n, extra, keys)
+	return nil, nil, b.notOnKey(n, extra, len(covered) > 0)
 }
 
-func (b *bound) notOnKey(n *treeNode, extra []sql.Expression, keys int) error {
-	var want []string
-	for i := range keys {
-		want = append(want, b.keyOf(n.l.lanes(), i)+" = "+b.keyOf(n.r.lanes(), i))
-	}
-	kind := "a join on anything but equality"
+// notOnKey says what a join is on instead of the whole keys, and what it should be on.
+func (b *bound) notOnKey(n *treeNode, extra []sql.Expression, part bool) error {
+	kind := "a join without an equality of the two sides"
 	for _, e := range extra {
 		if eq, ok := e.(*expression.Equals); ok {
 			l, r := b.lanesOf(eq.Left()), b.lanesOf(eq.Right())
@@ -204,9 +204,22 @@ func (b *bound) notOnKey(n *treeNode, extra []sql.Expression, keys int) error {
 			}
 		}
 	}
-	return b.near(word(strings.Fields(ast.String(n.on))[0]), "%s is not supported in this "+
-		"version (ON %s); both sides must be joined on their keys: ON %s", kind,
-		clip(ast.String(n.on)), strings.Join(want, " AND "))
+	if part {
+		kind = "a join on a part of the key"
+	}
+	at := word(strings.Fields(quote(n.on))[0])
+	l, r := b.lanes[bits(n.l.lanes())[0]].stream, b.lanes[bits(n.r.lanes())[0]].stream
+	if len(l.Schema.Key) != len(r.Schema.Key) {
+		return b.near(at, "%s is not supported in this version (ON %s); both sides must be joined "+
+			"on their keys, and those of %s and %s differ in length, %d and %d", kind,
+			quote(n.on), l.Name, r.Name, len(l.Schema.Key), len(r.Schema.Key))
+	}
+	var want []string
+	for i := range l.Schema.Key {
+		want = append(want, b.keyOf(n.l.lanes(), i)+" = "+b.keyOf(n.r.lanes(), i))
+	}
+	return b.near(at, "%s is not supported in this version (ON %s); both sides must be joined "+
+		"on their keys: ON %s", kind, quote(n.on), strings.Join(want, " AND "))
 }
 
 func conjuncts(e sql.Expression) []sql.Expression {

@@ -192,7 +192,7 @@ func (q *query) table(t *ast.AliasedTableExpr, p *spec.Pipeline, streams []*Stre
 	switch {
 	case !ok:
 		return nil, q.near(`\(\s*(select|values)\b`, "a subquery in FROM is not supported "+
-			"(%q); write its tables and conditions into this query", clip(ast.String(t)))
+			"(%q); write its tables and conditions into this query", quote(t))
 	case t.AsOf != nil:
 		return nil, q.near(`\bfor\s+system_time\b`, "FOR SYSTEM_TIME AS OF, the temporal join, "+
 			"is not supported in this version; join on the keys without it")
@@ -317,7 +317,7 @@ func (q *query) named(i int, e *ast.AliasedExpr) (item, error) {
 	switch {
 	case it.name == "":
 		return it, q.at(it.pos, "column %d, %q, has no name; add AS and a name",
-			i+1, clip(ast.String(e.Expr)))
+			i+1, quote(e.Expr))
 	case strings.EqualFold(it.name, timeColumn):
 		return it, q.at(it.pos, "%s is reserved as a column's name; add AS and another name",
 			timeColumn)
@@ -344,6 +344,9 @@ func (q *query) find(pattern string) int {
 	}
 	return -1
 }
+
+// quote writes a fragment of the query for a message.
+func quote(n ast.SQLNode) string { return clip(strings.ReplaceAll(ast.String(n), "`", "")) }
 
 // clip shortens a quoted fragment.
 func clip(s string) string {

@@ -67,6 +67,14 @@ var impure = set(`benchmark connection_id convert_tz curdate current_date curren
 	schema session_user sleep sysdate system_user user utc_date utc_time utc_timestamp uuid
 	uuid_short values version validate_password_strength coercibility collation`)
 
+// foldsCase are functions by which the engine compares text without regard to case (L6),
+// with what to write instead.
+var foldsCase = map[string]string{
+	"field":    "write CASE WHEN x = 'a' THEN 1 WHEN x = 'b' THEN 2 ELSE 0 END",
+	"locate":   "write instr(text, part)",
+	"position": "write instr(text, part)",
+}
+
 func set(words string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(words) {
@@ -99,9 +107,23 @@ func (q *query) refuseExpr(n ast.SQLNode) error {
 		return q.refuseFunc(e)
 	case *ast.Subquery, *ast.ExistsExpr:
 		return q.near(`\(\s*(select|with)\b`, "a subquery in an expression is not supported (%q); "+
-			"join its table on the keys", clip(ast.String(n)))
+			"join its table on the keys", quote(n))
 	case *ast.GroupConcatExpr:
 		return q.aggregate("group_concat")
+	case *ast.ConvertUsingExpr:
+		return q.near(`\busing\b`, "CONVERT ... USING is not supported; text is always UTF-8 and "+
+			"compares bytewise, leave the conversion out")
+	case *ast.CharExpr:
+		if e.Type != "" {
+			return q.near(`\busing\b`, "CHAR ... USING is not supported; "+
+				"write CAST(CHAR(...) AS CHAR)")
+		}
+	case *ast.UnaryExpr:
+		op := strings.TrimSpace(e.Operator)
+		if strings.HasPrefix(op, "_") && op != "_utf8mb4" && op != "_binary" {
+			return q.near(word(op), "character set %s is not supported; text is always UTF-8 and "+
+				"compares bytewise, leave it out", op)
+		}
 	case *ast.MatchExpr:
 		return q.near(`\bmatch\b`, "MATCH ... AGAINST is not supported; use LIKE or regexp_like")
 	case *ast.ValuesFuncExpr:
@@ -134,6 +156,9 @@ func (q *query) refuseFunc(e *ast.FuncExpr) error {
 	case impure[name], name == "unix_timestamp" && len(e.Exprs) == 0:
 		return q.near(word(name), "function %s is not allowed: its value depends on more than the "+
 			"row, and a view must be a function of its streams alone%s", name, cure(name))
+	case foldsCase[name] != "":
+		return q.near(word(name)+`|\bposition\b`, "function %s is not supported: it would not tell "+
+			"upper from lower case; %s", name, foldsCase[name])
 	case !e.Qualifier.IsEmpty():
 		return q.near(at, "function %s.%s names a database; there are only built-in functions",
 			e.Qualifier, name)

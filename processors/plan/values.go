@@ -68,7 +68,8 @@ func toSQL(t row.Type) func(row.Value) any {
 	return nil
 }
 
-// document parses JSON keeping whole numbers whole.
+// document parses JSON. Numbers are float64, as the engine's functions expect, except
+// whole ones that a float64 cannot hold.
 func document(d row.Document) any {
 	dec := json.NewDecoder(bytes.NewReader([]byte(d)))
 	dec.UseNumber()
@@ -79,13 +80,16 @@ func document(d row.Document) any {
 	return numbers(v)
 }
 
+// maxExact is the greatest number up to which a float64 holds every whole number.
+const maxExact = 1 << 53
+
 func numbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		if i, err := v.Int64(); err == nil {
+		f, _ := v.Float64()
+		if i, err := v.Int64(); err == nil && (i > maxExact || i < -maxExact) {
 			return i
 		}
-		f, _ := v.Float64()
 		return f
 	case []any:
 		for i := range v {
@@ -161,7 +165,10 @@ func exact(ctx *sql.Context, t row.Type, v any) (out row.Value, ok bool, err err
 		}
 	case row.Date:
 		if at, ok := v.(time.Time); ok {
-			return row.Days(floorDiv(at.Unix(), 86400)), true, nil
+			if at.Unix()%86400 != 0 || at.Nanosecond() != 0 {
+				return nil, false, fmt.Errorf("%v is no date; CAST it to DATE or DATETIME", at)
+			}
+			return row.Days(at.Unix() / 86400), true, nil
 		}
 	case row.JSON:
 		return exactJSON(ctx, v)
@@ -192,16 +199,31 @@ func exactJSON(_ *sql.Context, v any) (row.Value, bool, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(val); err != nil {
+	if err := enc.Encode(plain(val)); err != nil {
 		return nil, false, err
 	}
 	return row.Document(bytes.TrimRight(b.Bytes(), "\n")), true, nil
 }
 
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
+// plain gives decimals and times inside a JSON value the form MySQL gives them.
+func plain(v any) any {
+	switch v := v.(type) {
+	case decimal.Decimal:
+		return json.Number(v.StringFixed(max(-v.Exponent(), 0)))
+	case time.Time:
+		return v.UTC().Format("2006-01-02 15:04:05.000000")
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = plain(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = plain(v[k])
+		}
+		return out
 	}
-	return q
+	return v
 }
