@@ -1,0 +1,133 @@
+package feed
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tideline/tideline/timeline"
+	"github.com/tideline/tideline/timeline/align"
+	"github.com/tideline/tideline/timeline/kafka"
+	"github.com/tideline/tideline/timeline/wire"
+)
+
+// Kind says what a decoded record is.
+type Kind uint8
+
+// The kinds of decoded records.
+const (
+	// Change is an upsert or delete of a row.
+	Change Kind = iota
+	// Heartbeat only advances event time.
+	Heartbeat
+	// Nothing is a record without meaning for the table, such as a Debezium tombstone.
+	Nothing
+)
+
+// Decoded is a stream's record, read.
+type Decoded struct {
+	Kind        Kind
+	Op          wire.Op
+	Key         []byte // canonical record key of the row
+	Row         []byte // encoded row of the columns that travel; empty for a delete
+	At          timeline.Time
+	Position    int64
+	HasPosition bool
+	TiesAllowed bool
+}
+
+// Decoder reads the records of one stream partition. Key and Row may be reused by the
+// next call. An error that is a *DecodeError sends the record to the dead letters; any
+// other error stops the group.
+type Decoder interface {
+	Decode(r *kgo.Record, into *Decoded) error
+}
+
+// DecodeError says why a record cannot be applied.
+type DecodeError struct {
+	Reason wire.Reason
+	At     timeline.Time // the record's event time; timeline.MinTime if unknown
+	Err    error
+}
+
+func (e *DecodeError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Input is one topic that a stage reads.
+type Input struct {
+	Topic string
+	// Senders is the number of senders of an exchange; 0 for a stream.
+	Senders int
+	// NewDecoder makes a decoder per partition; streams only.
+	NewDecoder func() (Decoder, error)
+	// Disordered, Lateness, Clocked are as in align.Input.
+	Disordered bool
+	Lateness   time.Duration
+	Clocked    bool
+	// MaxAhead is how far past the clock an event time may lie; streams only.
+	MaxAhead time.Duration
+	// LateFail and ErrorFail stop the group at a late or an unreadable record, instead
+	// of sending it to the dead letters.
+	LateFail, ErrorFail bool
+}
+
+// Config describes the group of one stage.
+type Config struct {
+	Kafka      kafka.Config
+	Group      string
+	Inputs     []Input
+	Partitions int
+	// InstanceID makes the member static (KIP-345): a restart within SessionTimeout
+	// keeps its partitions. Empty: a dynamic member.
+	InstanceID     string
+	SessionTimeout time.Duration // default 45 s
+	// Memory bounds the pending changes of one partition, in bytes.
+	Memory int64
+	// Spool is where a partition's pending changes go that do not fit; nil: nowhere.
+	Spool func(partition int32) align.Spool
+	// CommitEvery and WatermarkEvery pace commits and watermark frames.
+	CommitEvery, WatermarkEvery time.Duration
+	// Ends, if not nil, makes this a bounded replay: each stream partition is read to
+	// the offset given and is then complete up to Final.
+	Ends  map[string][]int64
+	Final timeline.Time
+	// Clock delivers the clock topic to clocked streams; nil if none is clocked.
+	Clock *Clock
+	// Future lists, by topic and partition, the offsets that an earlier run rejected as
+	// implausibly far in the future, so that a replay leaves out the same records.
+	Future map[string]map[int32]map[int64]bool
+	// Now is the wall clock, for MaxAhead.
+	Now func() time.Time
+	// Committed is told of every successful commit of a partition; may be nil.
+	Committed func(partition int32, cut timeline.Stamp)
+}
+
+func (c *Config) topics() []string {
+	topics := make([]string, len(c.Inputs))
+	for i, in := range c.Inputs {
+		topics[i] = in.Topic
+	}
+	return topics
+}
+
+func (c *Config) inputOf(topic string) int {
+	for i, in := range c.Inputs {
+		if in.Topic == topic {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *Config) alignInputs() []align.Input {
+	out := make([]align.Input, len(c.Inputs))
+	for i, in := range c.Inputs {
+		out[i] = align.Input{
+			Name: in.Topic, Senders: in.Senders, Disordered: in.Disordered,
+			Lateness: timeline.Duration(in.Lateness), Clocked: in.Clocked,
+		}
+	}
+	return out
+}

@@ -1,0 +1,255 @@
+package processors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tideline/tideline/processors/feed"
+	"github.com/tideline/tideline/processors/plan"
+	"github.com/tideline/tideline/timeline"
+	"github.com/tideline/tideline/timeline/catalog"
+	"github.com/tideline/tideline/timeline/kafka"
+	"github.com/tideline/tideline/timeline/wire"
+)
+
+// Runner runs a pipeline in this process, sharing its partitions with other processes
+// that run the same pipeline.
+type Runner struct {
+	plan *plan.Plan
+	opts Options
+
+	producer *kafka.Producer
+	tables   *kafka.Tables
+	clock    *feed.Clock
+	ends     map[string][]int64
+	final    timeline.Time
+	started  timeline.Time
+	future   map[string]map[int32]map[int64]bool
+}
+
+// New prepares a runner; nothing is connected yet.
+func New(p *plan.Plan, o Options) (*Runner, error) {
+	if o.Dir == "" {
+		return nil, errors.New("running pipeline: no directory for local state given")
+	}
+	o.fill()
+	return &Runner{plan: p, opts: o}, nil
+}
+
+// Run runs the pipeline until ctx ends, a stage fails, or, in a bounded replay,
+// everything is final.
+func (r *Runner) Run(ctx context.Context) error {
+	if err := r.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return r.close() // told to stop before it had begun
+		}
+		return errors.Join(fmt.Errorf("starting pipeline %s: %w", r.plan.Pipeline.Name, err), r.close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range r.plan.Stages {
+		s := newStage(r, p)
+		group.Go(func() error { return s.run(ctx) })
+	}
+	r.runClock(ctx, group)
+	if r.opts.UntilEnd {
+		group.Go(func() error {
+			defer cancel()
+			return r.waitFinal(ctx)
+		})
+	}
+	return errors.Join(group.Wait(), r.close())
+}
+
+// open connects, checks and creates topics, and publishes the catalog.
+func (r *Runner) open(ctx context.Context) error {
+	var err error
+	if r.producer, err = kafka.NewProducer(r.opts.Kafka); err != nil {
+		return err
+	}
+	if r.tables, err = kafka.NewTables(r.opts.Kafka); err != nil {
+		return err
+	}
+	now := r.opts.Now()
+	r.started, r.final = timeline.FromTime(now), final(r.plan, now)
+	if err := r.createTopics(ctx); err != nil {
+		return err
+	}
+	if r.future, err = r.readFuture(ctx); err != nil {
+		return err
+	}
+	if r.opts.UntilEnd {
+		var topics []string
+		for _, s := range r.plan.Streams {
+			topics = append(topics, s.Topic)
+		}
+		if r.ends, err = r.topics(0).Ends(ctx, topics...); err != nil {
+			return err
+		}
+	}
+	return r.publish(ctx)
+}
+
+func (r *Runner) close() error {
+	if r.tables != nil {
+		r.tables.Shutdown()
+	}
+	if r.producer == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return r.producer.Close(ctx)
+}
+
+func (r *Runner) topics(retention time.Duration) *kafka.Topics {
+	return kafka.NewTopics(r.producer.Client(), r.opts.Kafka.Replication, retention)
+}
+
+// createTopics makes the internal topics; a table topic is made by its stage.
+func (r *Runner) createTopics(ctx context.Context) error {
+	name := r.plan.Pipeline.Name
+	topics := r.topics(0)
+	for _, s := range r.plan.Streams {
+		n, err := topics.Count(ctx, s.Topic)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", s.Name, err)
+		}
+		if n != s.Partitions {
+			return fmt.Errorf("stream %s: topic %s now has %d partitions, the plan was made for %d; "+
+				"start again", s.Name, s.Topic, n, s.Partitions)
+		}
+	}
+	for _, s := range r.plan.Stages {
+		if s.Exchange == nil {
+			continue
+		}
+		if err := topics.Ensure(ctx, s.Exchange.Topic, s.Exchange.Partitions, kafka.Keep); err != nil {
+			return err
+		}
+	}
+	if err := topics.Ensure(ctx, catalog.DeadLetterTopic(name), 1, kafka.Keep); err != nil {
+		return err
+	}
+	if err := topics.Ensure(ctx, catalog.Topic(name), 1, kafka.Compact); err != nil {
+		return err
+	}
+	if len(r.clocked()) == 0 {
+		return nil
+	}
+	return topics.Ensure(ctx, feed.ClockTopic(name), 1, kafka.Keep)
+}
+
+// clocked returns the delay of each topic whose quiet partitions the clock advances.
+func (r *Runner) clocked() map[string]time.Duration {
+	delays := map[string]time.Duration{}
+	for _, s := range r.plan.Streams {
+		if s.Delay > 0 {
+			delays[s.Topic] = s.Delay
+		}
+	}
+	if len(delays) > 0 && r.clock == nil {
+		r.clock = feed.NewClock(delays)
+	}
+	return delays
+}
+
+func (r *Runner) runClock(ctx context.Context, group *errgroup.Group) {
+	delays := r.clocked()
+	if len(delays) == 0 {
+		return
+	}
+	var topics []string
+	for t := range delays {
+		topics = append(topics, t)
+	}
+	name := feed.ClockTopic(r.plan.Pipeline.Name)
+	group.Go(func() error { return r.clock.Read(ctx, r.opts.Kafka, name) })
+	group.Go(func() error {
+		return feed.WriteClock(ctx, r.producer.Client(), name, topics, r.opts.ClockEvery)
+	})
+}
+
+// readFuture collects the records that earlier runs rejected as too far in the future.
+func (r *Runner) readFuture(ctx context.Context) (map[string]map[int32]map[int64]bool, error) {
+	out := map[string]map[int32]map[int64]bool{}
+	topic := catalog.DeadLetterTopic(r.plan.Pipeline.Name)
+	err := kafka.ReadAll(ctx, r.opts.Kafka, topic, func(rec *kgo.Record) error {
+		d, err := wire.DecodeDeadLetter(rec.Value)
+		if err != nil || d.Reason != wire.Future {
+			return err
+		}
+		if out[d.Topic] == nil {
+			out[d.Topic] = map[int32]map[int64]bool{}
+		}
+		if out[d.Topic][d.Partition] == nil {
+			out[d.Topic][d.Partition] = map[int64]bool{}
+		}
+		out[d.Topic][d.Partition][d.Offset] = true
+		return nil
+	})
+	return out, err
+}
+
+// publish writes the catalog record.
+func (r *Runner) publish(ctx context.Context) error {
+	b, err := Describe(r.plan).Encode()
+	if err != nil {
+		return err
+	}
+	rec := &kgo.Record{
+		Topic: catalog.Topic(r.plan.Pipeline.Name), Key: []byte(catalog.Key), Value: b,
+	}
+	if err := r.producer.Client().ProduceSync(ctx, rec).FirstErr(); err != nil {
+		return fmt.Errorf("publishing catalog: %w", err)
+	}
+	return nil
+}
+
+// slots is how many merges this process may run at most.
+func (r *Runner) slots() int {
+	n := 0
+	for _, s := range r.plan.Stages {
+		n += s.Partitions
+	}
+	return max(1, n)
+}
+
+// waitFinal returns when every partition of every stage, in whatever process, has told
+// its readers that it is final up to the start of this run.
+func (r *Runner) waitFinal(ctx context.Context) error {
+	adm := kadm.NewClient(r.producer.Client())
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for waiting := r.plan.Stages; len(waiting) > 0; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		status, err := feed.FetchStatus(ctx, adm, waiting[0].Group)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		done := map[int32]bool{}
+		for _, s := range status {
+			if s.Announced >= r.started {
+				done[s.Partition] = true
+			}
+		}
+		if len(done) == waiting[0].Partitions {
+			waiting = waiting[1:]
+		}
+	}
+	return nil
+}
