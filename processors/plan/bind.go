@@ -231,6 +231,13 @@ func (b *bound) note(e sql.Expression) (err error) {
 			}
 		case *expression.Arithmetic, *expression.Div, *expression.IntDiv, *expression.Mod:
 			err = noTimeArithmetic(e)
+		case *function.Greatest, *function.Least:
+			for _, c := range e.Children() {
+				if types.IsDecimal(c.Type()) {
+					err = fmt.Errorf("%s is not supported for decimals; write CASE WHEN a > b THEN a "+
+						"ELSE b END", e)
+				}
+			}
 		case *expression.SystemVar, *expression.UserVar:
 			err = fmt.Errorf("variable %s is not allowed: a view must be a function of its "+
 				"streams alone; write the value", e)
