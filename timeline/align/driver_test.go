@@ -87,7 +87,37 @@ func (d *driver) live(last bool) error {
 	if !last && d.r.IntN(2) == 0 {
 		d.commit()
 	}
+	if !last {
+		if err := d.probe(); err != nil {
+			return err
+		}
+	}
 	return d.m.Close()
+}
+
+// probe shows that a lane that holds the merge back does so rightly: a record at its very
+// bound is accepted, and the next in order.
+func (d *driver) probe() error {
+	for due := true; due; {
+		var err error
+		if due, err = d.take(); err != nil {
+			return err
+		}
+	}
+	h := d.m.Holding()[0]
+	in := &d.m.inputs[h.Input]
+	r := Record{Input: h.Input, Sender: h.Sender, At: h.Bound, Offset: in.next, N: 1 << 40}
+	if in.waitsForClock(in.next) || in.waiting > 0 || in.next < d.w.ends[h.Input] {
+		return nil // not to be judged yet, or a place in the log that is taken
+	}
+	v, _, err := d.m.Push(r)
+	if v != Accepted || err != nil {
+		return fmt.Errorf("%v to %+v at the bound (%v)", v, r, err)
+	}
+	if got, _, err := d.m.Next(); err != nil || !reflect.DeepEqual(got.Record, r) {
+		return fmt.Errorf("%+v, not the probe %+v (%v)", got, r, err)
+	}
+	return nil
 }
 
 func (d *driver) start() error {

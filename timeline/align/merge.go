@@ -72,7 +72,8 @@ type lateRecord struct {
 // New starts a merge at what Progress had returned before a restart, one for each
 // input: its zero value, or one with a negative Offset, stands for a fresh input. resume
 // may be nil if all are fresh. The driver fetches each input from Progress.Offset on, and
-// the clock topic from its beginning.
+// the clock topic from its beginning or from any entry whose end is not beyond the
+// Offset of its input: what earlier entries did is in Progress.Promises.
 func New(cfg Config, resume []Progress) (*Merge, error) {
 	if len(cfg.Inputs) == 0 {
 		return nil, errors.New("starting merge: no inputs: name at least one")

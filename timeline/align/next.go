@@ -118,7 +118,7 @@ func (m *Merge) Holding() []Hold {
 			limit = k
 		}
 	}
-	var least timeline.Time = timeline.MaxTime
+	least := timeline.MaxTime
 	for i := range m.lanes {
 		if k := m.tree.keys[i]; !k.due {
 			least = min(least, k.at)
@@ -148,18 +148,18 @@ func (m *Merge) Holding() []Hold {
 
 // firstPending returns the least event time of a pending record, or MinTime.
 func (m *Merge) firstPending() timeline.Time {
-	first, any := timeline.MaxTime, false
+	first, found := timeline.MaxTime, false
 	for i := range m.lanes {
 		if at, ok := m.lanes[i].first(); ok {
-			first, any = min(first, at), true
+			first, found = min(first, at), true
 		}
 	}
 	for _, r := range m.runs {
 		if r != nil {
-			first, any = min(first, r.head.at), true
+			first, found = min(first, r.head.at), true
 		}
 	}
-	if !any {
+	if !found {
 		return timeline.MinTime
 	}
 	return first

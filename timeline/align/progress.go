@@ -29,12 +29,13 @@ type Progress struct {
 	Position    int64
 	HasPosition bool
 	// Promises holds for each sender, or once for a stream, the instant at or before which
-	// nothing is still to come by in-band watermarks and the clock.
+	// nothing is still to come, by in-band watermarks and the clock.
 	Promises []timeline.Time
 	// Read = Applied + Duplicates + DeadLettered + Heartbeats.
 	Read, Applied, Duplicates, DeadLettered, Heartbeats int64
-	Late                                                int64 // of DeadLettered: by lateness
-	Raised                                              int64 // of Applied: at their predecessor's event time
+	// Late is the part of DeadLettered that came too late, Raised that of Applied that
+	// took its predecessor's event time.
+	Late, Raised int64
 }
 
 // fresh says whether nothing is known of the input.

@@ -34,6 +34,7 @@ func (m *Merge) Push(r Record) (Verdict, Ref, error) {
 	if err := m.judge(in, index, e); err != nil {
 		return 0, 0, fmt.Errorf("pushing record of %s at offset %d: %w", in.Name, r.Offset, err)
 	}
+	m.applyClocks(in, in.next)
 	return e.verdict, e.deadRef(), nil
 }
 
@@ -121,6 +122,10 @@ func (m *Merge) Reached(input int, offset int64) {
 // whatever comes at or after end has an event time after w. Entries come in the order of
 // the clock's log; one with a smaller end than seen before is ignored, as is one for an
 // input that is not Clocked. Records that waited for it may prove late: see NextLate.
+//
+// A w of MinTime says nothing of time. A bounded replay gives such an entry with the end
+// of the log, noted before that of the clock topic, when it has read the clock topic
+// whole: no record in front of that end has to wait then.
 func (m *Merge) Clock(input int, end int64, w timeline.Time) {
 	in := &m.inputs[input]
 	if !in.Clocked || in.Senders > 0 || end < in.known || end < 0 {
