@@ -116,11 +116,7 @@ func (r *run) do(ctx context.Context) (*actual, error) {
 	if err := r.createTopics(ctx, n); err != nil {
 		return nil, err
 	}
-	topics := kafka.NewTopics(r.cl, 0, 0)
-	r.plan, err = plan.Build(r.c.pipeline, func(topic string) (int, error) {
-		return topics.Count(ctx, topic)
-	})
-	if err != nil {
+	if r.plan, err = processors.Build(ctx, r.kafka, r.c.pipeline); err != nil {
 		return nil, err
 	}
 	if err := r.deliver(ctx, shuffle(r.c.input, r.o.ShuffleSeed), n); err != nil {
