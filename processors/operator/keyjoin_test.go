@@ -113,8 +113,9 @@ func versionText(t *testing.T, v wire.Version) string {
 
 // A single lane keeps no state: its row is a function of the change.
 func TestOneLane(t *testing.T) {
-	j := &KeyJoin{View: "v", Lanes: []Lane{{Name: "o", Columns: []row.Column{{Name: "n", Type: bigint}},
-		Keep: []int{0}}}, Key: []row.Type{bigint}, Root: Leaf(0), Filter: positive{},
+	lane := Lane{Name: "o", Columns: []row.Column{{Name: "n", Type: bigint}}, Keep: []int{0}}
+	j := &KeyJoin{View: "v", Lanes: []Lane{lane}, Key: []row.Type{bigint}, Root: Leaf(0),
+		Filter: positive{},
 		Output: []Column{{row.Column{Name: "id", Type: bigint}, Key{}},
 			{row.Column{Name: "n", Type: bigint}, Field{}}}}
 	if err := j.Init(); err != nil {
@@ -190,14 +191,16 @@ func TestApplyErrors(t *testing.T) {
 
 func TestInit(t *testing.T) {
 	for name, breakIt := range map[string]func(j *KeyJoin){
-		"no lanes":      func(j *KeyJoin) { j.Lanes = nil },
-		"no tree":       func(j *KeyJoin) { j.Root = nil },
-		"lane missing":  func(j *KeyJoin) { j.Root = Leaf(0) },
-		"lane twice":    func(j *KeyJoin) { j.Root = &Join{L: Leaf(0), R: Leaf(0)} },
-		"lane unknown":  func(j *KeyJoin) { j.Root = &Join{L: Leaf(0), R: Leaf(2)} },
-		"full and cond": func(j *KeyJoin) { j.Root = &Join{Kind: Full, L: Leaf(0), R: Leaf(1), Cond: positive{}} },
-		"keep order":    func(j *KeyJoin) { j.Lanes[0].Keep = []int{1, 0} },
-		"keep range":    func(j *KeyJoin) { j.Lanes[0].Keep = []int{2} },
+		"no lanes":     func(j *KeyJoin) { j.Lanes = nil },
+		"no tree":      func(j *KeyJoin) { j.Root = nil },
+		"lane missing": func(j *KeyJoin) { j.Root = Leaf(0) },
+		"lane twice":   func(j *KeyJoin) { j.Root = &Join{L: Leaf(0), R: Leaf(0)} },
+		"lane unknown": func(j *KeyJoin) { j.Root = &Join{L: Leaf(0), R: Leaf(2)} },
+		"full and cond": func(j *KeyJoin) {
+			j.Root = &Join{Kind: Full, L: Leaf(0), R: Leaf(1), Cond: positive{}}
+		},
+		"keep order": func(j *KeyJoin) { j.Lanes[0].Keep = []int{1, 0} },
+		"keep range": func(j *KeyJoin) { j.Lanes[0].Keep = []int{2} },
 	} {
 		j := pair(Inner)
 		breakIt(j)

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"runtime"
 	"sort"
 
 	"github.com/dolthub/go-mysql-server/sql"
@@ -131,7 +132,28 @@ func (l lowerer) compile(e sql.Expression) (*evaluator, error) {
 		return nil, fmt.Errorf("preparing the SQL engine: %w", err)
 	}
 	c.row = make(sql.Row, len(c.fields))
+	disposeAfter(c)
 	return c, nil
+}
+
+// disposeAfter gives back what the engine holds outside Go's memory, compiled regular
+// expressions, once nothing refers to the evaluator any more.
+func disposeAfter(c *evaluator) {
+	var held []sql.Disposable
+	sql.Inspect(c.expr, func(e sql.Expression) bool {
+		if d, ok := e.(sql.Disposable); ok {
+			held = append(held, d)
+		}
+		return true
+	})
+	if len(held) == 0 {
+		return
+	}
+	runtime.SetFinalizer(c, func(*evaluator) {
+		for _, d := range held {
+			d.Dispose()
+		}
+	})
 }
 
 // decimal returns the type that holds every result of a decimal expression. The
