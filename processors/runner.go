@@ -29,7 +29,6 @@ type Runner struct {
 	clock    *feed.Clock
 	ends     map[string][]int64
 	final    timeline.Time
-	started  timeline.Time
 	future   map[string]map[int32]map[int64]bool
 }
 
@@ -78,7 +77,7 @@ func (r *Runner) open(ctx context.Context) error {
 		return err
 	}
 	now := r.opts.Now()
-	r.started, r.final = timeline.FromTime(now), final(r.plan, now)
+	r.final = final(r.plan, now)
 	if err := r.createTopics(ctx); err != nil {
 		return err
 	}
@@ -222,34 +221,50 @@ func (r *Runner) slots() int {
 	return max(1, n)
 }
 
-// waitFinal returns when every partition of every stage, in whatever process, has told
-// its readers that it is final up to the start of this run.
+// waitFinal returns when the bounded replay is complete in all processes: every stream
+// partition has been read to its end and is final as far as it goes, and every partition
+// of every stage has told its readers so.
 func (r *Runner) waitFinal(ctx context.Context) error {
 	adm := kadm.NewClient(r.producer.Client())
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for waiting := r.plan.Stages; len(waiting) > 0; {
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		status, err := feed.FetchStatus(ctx, adm, waiting[0].Group)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		done, err := r.complete(ctx, adm)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if done || err != nil {
 			return err
 		}
-		done := map[int32]bool{}
-		for _, s := range status {
-			if s.Announced >= r.started {
-				done[s.Partition] = true
+	}
+}
+
+func (r *Runner) complete(ctx context.Context, adm *kadm.Client) (bool, error) {
+	least := timeline.MaxTime // over all stream partitions
+	announced := timeline.MaxTime
+	for _, s := range r.plan.Stages {
+		status, err := feed.FetchStatus(ctx, adm, s.Group)
+		if err != nil {
+			return false, err
+		}
+		if len(status) < s.Partitions*len(s.Inputs) {
+			return false, nil
+		}
+		for _, st := range status {
+			announced = min(announced, st.Announced)
+			if ends, ok := r.ends[st.Topic]; ok {
+				if st.Offset < ends[st.Partition] || st.Announced < st.Progress.MaxAt ||
+					st.Announced == timeline.MinTime {
+					return false, nil
+				}
+				least = min(least, st.Announced)
 			}
 		}
-		if len(done) == waiting[0].Partitions {
-			waiting = waiting[1:]
-		}
 	}
-	return nil
+	return announced >= least, nil
 }

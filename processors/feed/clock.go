@@ -29,6 +29,8 @@ type Clock struct {
 	mu      sync.Mutex
 	entries map[topicPartition][]entry
 	changed chan struct{}
+	next    int64 // offset after the last entry read
+	until   int64 // where the topic ended when reading began; -1: not known yet
 }
 
 type topicPartition struct {
@@ -47,6 +49,7 @@ func NewClock(delay map[string]time.Duration) *Clock {
 		delay:   map[string]timeline.Time{},
 		entries: map[topicPartition][]entry{},
 		changed: make(chan struct{}),
+		until:   -1,
 	}
 	for topic, d := range delay {
 		c.delay[topic] = timeline.Duration(d)
@@ -64,6 +67,14 @@ func (c *Clock) Read(ctx context.Context, k kafka.Config, topic string) error {
 		return err
 	}
 	defer cl.Close()
+	ends, err := kafka.NewTopics(cl, 0, 0).Ends(ctx, topic)
+	if err != nil {
+		return ignoreStop(ctx, err)
+	}
+	c.mu.Lock()
+	c.until = ends[topic][0]
+	c.mu.Unlock()
+	c.wake()
 	for {
 		fetches := cl.PollFetches(ctx)
 		if ctx.Err() != nil {
@@ -74,7 +85,7 @@ func (c *Clock) Read(ctx context.Context, k kafka.Config, topic string) error {
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if e, derr := wire.DecodeClock(r.Value); derr == nil {
-				c.add(e)
+				c.add(e, r.Offset)
 			} else {
 				err = errors.Join(err, fmt.Errorf("reading clock topic %s: %w", topic, derr))
 			}
@@ -82,18 +93,38 @@ func (c *Clock) Read(ctx context.Context, k kafka.Config, topic string) error {
 		if err != nil {
 			return err
 		}
-		c.mu.Lock()
-		close(c.changed)
-		c.changed = make(chan struct{})
-		c.mu.Unlock()
+		c.wake()
 	}
+}
+
+// ignoreStop drops an error that comes of being told to stop.
+func ignoreStop(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (c *Clock) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// caughtUp says whether everything has been read that the topic held at the start.
+func (c *Clock) caughtUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.until >= 0 && c.next >= c.until
 }
 
 // add keeps an entry. Of several at one end only the latest counts; one whose end is
 // behind an earlier entry's is void, for every reader alike.
-func (c *Clock) add(e wire.Clock) {
+func (c *Clock) add(e wire.Clock, offset int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.next = offset + 1
 	tp := topicPartition{e.Topic, e.Partition}
 	list := c.entries[tp]
 	n := entry{end: e.End, at: e.At - c.delay[e.Topic]}

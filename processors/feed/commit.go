@@ -20,6 +20,7 @@ import (
 type committedInput struct {
 	progress  align.Progress
 	announced timeline.Time // greatest watermark announced to the stage's readers
+	next      int64         // where fetching goes on
 }
 
 func freshInput() committedInput {
@@ -27,6 +28,14 @@ func freshInput() committedInput {
 		progress:  align.Progress{Offset: -1},
 		announced: timeline.MinTime,
 	}
+}
+
+func (c *Config) fresh() []committedInput {
+	out := make([]committedInput, len(c.Inputs))
+	for i := range out {
+		out[i] = freshInput()
+	}
+	return out
 }
 
 // The metadata of a commit is "1;<announced watermark, µs>;<progress>".
@@ -65,7 +74,7 @@ func readCommit(offset int64, metadata *string) (committedInput, error) {
 		text = *metadata
 	}
 	c, err := parseMetadata(text)
-	if err == nil && c.progress.Offset >= 0 && c.progress.Offset != offset {
+	if err == nil && c.progress.Offset != offset {
 		err = fmt.Errorf("commit is at offset %d but its metadata says %d: "+
 			"offsets of this group were changed by hand; delete the group to start anew",
 			offset, c.progress.Offset)
@@ -85,10 +94,7 @@ func parseFetched(
 			return
 		}
 		if out[p] == nil {
-			out[p] = make([]committedInput, len(cfg.Inputs))
-			for i := range out[p] {
-				out[p][i] = freshInput()
-			}
+			out[p] = cfg.fresh()
 		}
 		c, err := readCommit(offset, metadata)
 		if err != nil {

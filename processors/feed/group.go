@@ -8,6 +8,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -106,18 +107,32 @@ func (g *Group) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFet
 // onAdjust starts partitions without a commit at their oldest record, and publishes the
 // session: from here on kgo fetches.
 func (g *Group) onAdjust(
-	_ context.Context, offsets map[string]map[int32]kgo.Offset,
+	ctx context.Context, offsets map[string]map[int32]kgo.Offset,
 ) (map[string]map[int32]kgo.Offset, error) {
+	starts, err := kadm.NewClient(g.cl).ListStartOffsets(ctx, g.cfg.topics()...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing oldest offsets: %w", err) // kgo tries again
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for topic, parts := range offsets {
 		in := g.cfg.inputOf(topic)
 		for p := range parts {
-			if in < 0 || g.resume[p] == nil || g.resume[p][in].progress.Offset < 0 {
-				parts[p] = kgo.NewOffset().AtStart()
-			} else {
-				parts[p] = kgo.NewOffset().At(g.resume[p][in].progress.Offset)
+			if in < 0 {
+				continue
 			}
+			if g.resume[p] == nil {
+				g.resume[p] = g.cfg.fresh()
+			}
+			c := &g.resume[p][in]
+			if c.next = c.progress.Offset; c.next < 0 {
+				oldest, _ := starts.Lookup(topic, p)
+				c.next = oldest.Offset
+			}
+			parts[p] = kgo.NewOffset().At(c.next)
 		}
 	}
 	s := newSession(g, g.pending, g.resume, g.fatal)

@@ -22,6 +22,7 @@ func (w *worker) push(b batch) error {
 		}
 		l.next = r.Offset + 1
 		if r.Attrs.IsControl() {
+			w.merge.Reached(b.input, l.next)
 			continue
 		}
 		var err error
@@ -34,7 +35,6 @@ func (w *worker) push(b batch) error {
 			return err
 		}
 	}
-	w.endLane(b.input)
 	return nil
 }
 
@@ -119,6 +119,7 @@ func (w *worker) pushStream(input int, r *kgo.Record) error {
 // and have proved late.
 func (w *worker) settleLate(clock *subscription) error {
 	clock.apply(w)
+	w.endLanes()
 	for {
 		rec, ref, ok := w.merge.NextLate()
 		if !ok {

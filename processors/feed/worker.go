@@ -83,13 +83,10 @@ func newWorker(s *session, p int32, resume []committedInput) (*worker, error) {
 	}
 	progress := make([]align.Progress, len(cfg.Inputs))
 	for i, in := range cfg.Inputs {
-		c := freshInput()
-		if resume != nil {
-			c = resume[i]
-		}
+		c := resume[i]
 		progress[i] = c.progress
 		w.announced = max(w.announced, c.announced)
-		w.lanes[i] = lane{next: max(c.progress.Offset, 0), end: -1}
+		w.lanes[i] = lane{next: c.next, end: -1}
 		if in.Senders == 0 && cfg.Ends != nil {
 			w.lanes[i].end = cfg.Ends[in.Topic][p]
 		}
@@ -110,6 +107,9 @@ func newWorker(s *session, p int32, resume []committedInput) (*worker, error) {
 	if w.merge, err = align.New(ac, progress); err != nil {
 		return nil, fmt.Errorf("resuming partition %d: %w", p, err)
 	}
+	for i := range w.lanes {
+		w.merge.Reached(i, w.lanes[i].next) // an empty log may start anywhere
+	}
 	return w, nil
 }
 
@@ -119,9 +119,6 @@ func (w *worker) run() error {
 	clock := w.cfg.Clock.subscribe(w.p)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := range w.lanes {
-		w.endLane(i)
-	}
 	for {
 		select {
 		case <-w.s.ctx.Done():
@@ -285,9 +282,7 @@ func (w *worker) snap(now bool) {
 	w.commitAt = time.Now()
 	snap := &snapshot{}
 	for i, p := range w.merge.Progress() {
-		// An input that has brought nothing yet is committed too, at no offset: its
-		// metadata carries the watermark.
-		snap.offsets = append(snap.offsets, max(p.Offset, 0))
+		snap.offsets = append(snap.offsets, p.Offset)
 		snap.metadata = append(snap.metadata, formatMetadata(w.settled, p))
 		snap.text += snap.metadata[i] + "\n"
 		if i == 0 {
@@ -303,7 +298,7 @@ func (w *worker) settle() {
 	w.snap(true)
 }
 
-func (w *worker) close() error { return nil }
+func (w *worker) close() error { return w.merge.Close() }
 
 // flow pauses the inputs that run ahead and resumes those that are wanted.
 func (w *worker) flow() {
@@ -322,12 +317,18 @@ func (w *worker) flow() {
 	}
 }
 
-// endLane tells the merge when a bounded replay has read an input to its end.
-func (w *worker) endLane(i int) {
-	l := &w.lanes[i]
-	if l.ended || l.end < 0 || l.next < l.end {
-		return
+// endLanes tells the merge which inputs a bounded replay has read to their end: what
+// the clock topic said by then has been applied before, so that every replay judges alike.
+func (w *worker) endLanes() {
+	for i := range w.lanes {
+		l := &w.lanes[i]
+		if l.ended || l.end < 0 || l.next < l.end {
+			continue
+		}
+		if w.cfg.Inputs[i].Clocked && !w.cfg.Clock.caughtUp() {
+			continue
+		}
+		l.ended = true
+		w.merge.End(i, w.cfg.Final)
 	}
-	l.ended = true
-	w.merge.End(i, w.cfg.Final)
 }
