@@ -24,7 +24,9 @@ func Describe(p *plan.Plan) *catalog.Catalog {
 		c.Views = append(c.Views, out)
 	}
 	for _, s := range p.Streams {
-		c.Streams = append(c.Streams, catalog.Stream{Name: s.Name, Topic: s.Topic})
+		c.Streams = append(c.Streams, catalog.Stream{
+			Name: s.Name, Topic: s.Topic, Lateness: s.Lateness,
+		})
 	}
 	for _, s := range p.Stages {
 		out := catalog.Stage{Name: s.Name, Group: s.Group, Partitions: s.Partitions}

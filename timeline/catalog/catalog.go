@@ -52,8 +52,9 @@ type Column struct {
 
 // Stream is a source topic.
 type Stream struct {
-	Name  string `json:"name"`
-	Topic string `json:"topic"`
+	Name     string        `json:"name"`
+	Topic    string        `json:"topic"`
+	Lateness time.Duration `json:"lateness,omitempty"` // nanoseconds
 }
 
 // Stage is a goka group, for status.
