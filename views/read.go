@@ -78,6 +78,12 @@ func (v *View) part(p int32) *store.Store {
 	return v.stores[p] // written before Open returns, constant afterwards
 }
 
+// Resolve fixes the instant that a read with these options would be for, waiting for it
+// as the read would: for answers that take several reads, each then AsOf that instant.
+func (v *View) Resolve(ctx context.Context, opts ...Option) (Answer, error) {
+	return v.resolve(ctx, opts)
+}
+
 // resolve fixes the instant of a read, waiting for it if allowed.
 func (v *View) resolve(ctx context.Context, opts []Option) (Answer, error) {
 	var q query

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,35 +54,64 @@ func after(p []byte) []byte {
 func (v *View) Scan(
 	ctx context.Context, r Range, fn func(row.Row) (bool, error), opts ...Option,
 ) (Answer, error) {
-	var buf row.Row
-	return v.ScanEncoded(ctx, r, func(b []byte) (bool, error) {
-		var err error
-		if buf, err = row.DecodeRowInto(buf, b); err != nil {
-			return false, err
-		}
-		return fn(buf)
-	}, opts...)
-}
-
-// ScanEncoded is Scan with rows as package row encodes them, for exports, which need no
-// boxed values.
-func (v *View) ScanEncoded(
-	ctx context.Context, r Range, fn func(encoded []byte) (bool, error), opts ...Option,
-) (Answer, error) {
-	a, err := v.resolve(ctx, opts)
+	rows, a, err := v.Rows(ctx, r, opts...)
 	if err != nil {
 		return a, err
 	}
+	var buf row.Row
+	for {
+		b, ok, err := rows.NextEncoded()
+		if err == nil && ok {
+			buf, err = row.DecodeRowInto(buf, b)
+		}
+		more := false
+		if err == nil && ok {
+			more, err = fn(buf)
+		}
+		if err != nil || !more {
+			return a, errors.Join(err, rows.Close())
+		}
+	}
+}
+
+// Rows streams the rows of one instant in key order, as package row encodes them: what
+// exports take, which need no boxed values.
+type Rows struct {
+	view string
+	m    *merged
+}
+
+// Rows opens a stream of the rows in the range as of one instant. It must be closed.
+func (v *View) Rows(ctx context.Context, r Range, opts ...Option) (*Rows, Answer, error) {
+	a, err := v.resolve(ctx, opts)
+	if err != nil {
+		return nil, a, err
+	}
 	from, to := r.bounds()
-	err = v.merge(ctx, func(st *store.Store, emit emitter) error {
+	m := v.merge(ctx, func(st *store.Store, emit emitter) error {
 		return st.Scan(from, to, a.AsOf, func(key []byte, w wire.Version) (bool, error) {
 			return emit(key, w)
 		})
-	}, func(e *item) (bool, error) { return fn(e.version.Row) })
+	})
+	return &Rows{view: v.name, m: m}, a, nil
+}
+
+// NextEncoded returns the next row, valid until the next call; false after the last.
+func (r *Rows) NextEncoded() ([]byte, bool, error) {
+	e, ok, err := r.m.next()
 	if err != nil {
-		return a, fmt.Errorf("scanning view %s: %w", v.name, err)
+		return nil, false, fmt.Errorf("scanning view %s: %w", r.view, err)
 	}
-	return a, nil
+	if !ok {
+		return nil, false, nil
+	}
+	return e.version.Row, true, nil
+}
+
+// Close ends the stream.
+func (r *Rows) Close() error {
+	r.m.close()
+	return nil
 }
 
 // Histories calls fn with every version of every row, as far as it is final: keys in
@@ -107,29 +138,28 @@ func (v *View) Histories(
 		b = intervals{}
 		return fn(row.KeyText(vals), h)
 	}
-	stopped := false
-	err = v.merge(ctx, func(st *store.Store, emit emitter) error {
+	m := v.merge(ctx, func(st *store.Store, emit emitter) error {
 		return st.Histories(from, to, func(key []byte, w wire.Version) (bool, error) {
 			if w.Stamp.At > a.AsOf {
 				return true, nil
 			}
 			return emit(key, w)
 		})
-	}, func(e *item) (bool, error) {
-		if !bytes.Equal(current, e.key) {
-			more, err := flush()
-			if stopped = !more; err != nil || !more {
-				return false, err
-			}
-			current = append(current[:0], e.key...)
-		}
-		return true, b.add(e.version)
 	})
-	if err == nil && !stopped {
-		_, err = flush()
-	}
-	if err != nil {
-		return a, fmt.Errorf("reading histories of view %s: %w", v.name, err)
+	defer m.close()
+	for more := true; more; {
+		e, ok, err := m.next()
+		if err == nil && (!ok || !bytes.Equal(current, e.key)) {
+			more, err = flush()
+			more = more && ok
+		}
+		if err == nil && more {
+			current = append(current[:0], e.key...)
+			err = b.add(e.version)
+		}
+		if err != nil {
+			return a, fmt.Errorf("reading histories of view %s: %w", v.name, err)
+		}
 	}
 	return a, nil
 }
@@ -146,48 +176,56 @@ type item struct {
 // chunk is how many finds travel between goroutines at once.
 const chunk = 256
 
-// merge runs a scan over every partition and hands the finds to fn in key order.
-func (v *View) merge(
-	ctx context.Context, scan func(*store.Store, emitter) error, fn func(*item) (bool, error),
-) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
-	h := make(cursors, 0, len(v.stores))
+// merged is the finds of a scan over every partition, in key order. Each partition is
+// scanned by a goroutine of its own.
+type merged struct {
+	cancel  context.CancelFunc
+	group   *errgroup.Group
+	cursors cursors
+	filled  bool
+	last    *cursor // whose find was returned last
+}
+
+func (v *View) merge(ctx context.Context, scan func(*store.Store, emitter) error) *merged {
+	m := &merged{}
+	ctx, m.cancel = context.WithCancel(ctx)
+	m.group, ctx = errgroup.WithContext(ctx)
 	for p := range v.stores {
 		st, out := v.part(int32(p)), make(chan []item, 2)
-		group.Go(func() error {
+		m.group.Go(func() error {
 			defer close(out)
 			return produce(ctx, func(emit emitter) error { return scan(st, emit) }, out)
 		})
-		h = append(h, &cursor{in: out, part: p})
+		m.cursors = append(m.cursors, &cursor{in: out, part: p})
 	}
-	live := h[:0]
-	for _, c := range h {
-		if c.next() {
-			live = append(live, c)
-		}
-	}
-	h = live
-	heap.Init(&h)
-	var err error
-	for more := true; more && err == nil && len(h) > 0; {
-		c := h[0]
-		if more, err = fn(&c.items[c.at]); err != nil || !more {
-			break
-		}
-		if c.next() {
-			heap.Fix(&h, 0)
+	return m
+}
+
+// next returns the next find, valid until the call after.
+func (m *merged) next() (*item, bool, error) {
+	switch {
+	case !m.filled:
+		m.filled = true
+		m.cursors = slices.DeleteFunc(m.cursors, func(c *cursor) bool { return !c.next() })
+		heap.Init(&m.cursors)
+	case m.last != nil:
+		if m.last.next() {
+			heap.Fix(&m.cursors, 0)
 		} else {
-			heap.Pop(&h)
+			heap.Pop(&m.cursors)
 		}
 	}
-	stopped := len(h) > 0
-	cancel()
-	if werr := group.Wait(); err == nil && !stopped {
-		err = werr
+	if m.last = nil; len(m.cursors) == 0 {
+		return nil, false, m.group.Wait()
 	}
-	return err
+	m.last = m.cursors[0]
+	return &m.last.items[m.last.at], true, nil
+}
+
+// close ends the scans and waits for their goroutines.
+func (m *merged) close() {
+	m.cancel()
+	_ = m.group.Wait() // an error was returned by next, or nobody asked so far
 }
 
 // produce sends what a scan finds, in chunks, until it ends or nobody wants more.

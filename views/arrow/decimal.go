@@ -37,7 +37,7 @@ func (c *column) appendDecimal(d decimal.Decimal) error {
 	if n == nil {
 		return fmt.Errorf("decimal %.60s does not fit %d digits, %d of them after the point, "+
 			"exactly: round it in the view's SQL or cast it to a wider decimal(p,s)",
-			d.String(), c.decimals.digits, c.decimals.scale)
+			shown(d), c.decimals.digits, c.decimals.scale)
 	}
 	switch b := c.builder.(type) {
 	case *array.Decimal128Builder:
@@ -76,7 +76,7 @@ func (s decimals) rescale(d decimal.Decimal) *big.Int {
 	}
 	up := int(d.Exponent()) + s.scale
 	digits := d.NumDigits()
-	if digits+up > s.digits || digits+up < 1 {
+	if digits+up > s.digits {
 		return nil
 	}
 	if up >= 0 {
@@ -87,6 +87,14 @@ func (s decimals) rescale(d decimal.Decimal) *big.Int {
 		return nil
 	}
 	return n
+}
+
+// shown spells d for an error: plainly, unless that would be mostly zeros.
+func shown(d decimal.Decimal) string {
+	if e := d.Exponent(); e > maxDigits256 || e < -maxDigits256 {
+		return fmt.Sprintf("%ve%d", d.Coefficient(), e)
+	}
+	return d.String()
 }
 
 func tenTo(n int) *big.Int {

@@ -238,34 +238,39 @@ func list(t *testing.T, dir string) []string {
 	return names
 }
 
-// TestRowGroups: many pages and row groups, with nulls, come back as they went in.
+// TestRowGroups: many pages and row groups, closed by their rows or by their bytes, come
+// back as they went in, nulls included.
 func TestRowGroups(t *testing.T) {
 	s, rows := variedSchema(), varied(70_000)
-	alloc := checked(t)
-	var buf bytes.Buffer
-	rd := NewEncodedReader(context.Background(), alloc, s, testMeta(), &fake{rows: rows}, 3000)
-	defer rd.Release()
-	out := newSink(&buf)
-	p, err := newParquet(out, rd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.maxRows = 20_000
-	if _, err := drain(context.Background(), out, rd, p, nil); err != nil {
-		t.Fatal(err)
-	}
-	f, err := file.NewParquetReader(bytes.NewReader(buf.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if f.NumRowGroups() != 4 || f.NumRows() != 70_000 {
-		t.Errorf("%d row groups, %d rows", f.NumRowGroups(), f.NumRows())
-	}
-	got, err := readParquet(alloc, s, buf.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sameRows(got, rows); err != nil {
-		t.Error(err)
+	for _, c := range []struct{ maxRows, maxBytes, least int64 }{
+		{20_000, groupBytes, 4}, {groupRows, 100_000, 2},
+	} {
+		var buf bytes.Buffer
+		rd := NewEncodedReader(context.Background(), checked(t), s, testMeta(),
+			&fake{rows: rows}, 3000)
+		defer rd.Release()
+		out := newSink(&buf)
+		p, err := newParquet(out, rd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.maxRows, p.maxBytes = c.maxRows, c.maxBytes
+		if _, err := drain(context.Background(), out, rd, p, nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := file.NewParquetReader(bytes.NewReader(buf.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int64(f.NumRowGroups()) < c.least || f.NumRows() != 70_000 {
+			t.Errorf("%+v: %d row groups, %d rows", c, f.NumRowGroups(), f.NumRows())
+		}
+		got, err := readParquet(s, buf.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sameRows(got, rows); err != nil {
+			t.Error(err)
+		}
 	}
 }
