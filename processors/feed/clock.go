@@ -81,6 +81,9 @@ func (c *Clock) Read(ctx context.Context, k kafka.Config, topic string) error {
 			return nil
 		}
 		if err := fetches.Err(); err != nil {
+			if kafka.Away(err) {
+				continue
+			}
 			return fmt.Errorf("reading clock topic %s: %w", topic, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
@@ -110,13 +113,6 @@ func (c *Clock) wake() {
 	defer c.mu.Unlock()
 	close(c.changed)
 	c.changed = make(chan struct{})
-}
-
-// caughtUp says whether everything has been read that the topic held at the start.
-func (c *Clock) caughtUp() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.until >= 0 && c.next >= c.until
 }
 
 // add keeps an entry. Of several at one end only the latest counts; one whose end is
@@ -155,6 +151,16 @@ func (s *subscription) waiting() <-chan struct{} {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	return s.c.changed
+}
+
+// caughtUp says whether everything has been read that the clock topic held at the start.
+func (s *subscription) caughtUp() bool {
+	if s.c == nil {
+		return true
+	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.c.until >= 0 && s.c.next >= s.c.until
 }
 
 // apply tells the merge what the clock says about the worker's inputs.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/align"
+	"github.com/tideline/tideline/timeline/kafka"
 )
 
 // committedInput is what was committed for one input of a partition.
@@ -132,11 +133,35 @@ func commitErrors(resp *kmsg.OffsetCommitResponse) error {
 	return nil
 }
 
+// passing says whether an error of a fetch will go away by itself: the broker is away,
+// or the group has lost its session and is joining again.
+func passing(err error) bool {
+	var session *kgo.ErrGroupSession
+	if !errors.As(err, &session) {
+		return kafka.Away(err)
+	}
+	for _, e := range []error{
+		kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.RebalanceInProgress,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	var broker *kerr.Error
+	return kafka.Away(err) || !errors.As(err, &broker)
+}
+
 // pollError explains an error of a fetch: it names the place and the cure.
 func pollError(group string, f kgo.FetchTopicPartition) error {
 	err := fmt.Errorf("reading %s/%d: %w", f.Topic, f.Partition, f.Err)
 	var lost *kgo.ErrDataLoss
+	var session *kgo.ErrGroupSession
 	switch {
+	case errors.Is(f.Err, kerr.FencedInstanceID):
+		return fmt.Errorf("staying in group %s: %w: another process runs under the same "+
+			"instance id; give each its own", group, f.Err)
+	case errors.As(f.Err, &session):
+		return fmt.Errorf("staying in group %s: %w", group, f.Err)
 	case errors.Is(f.Err, kerr.OffsetOutOfRange) || errors.As(f.Err, &lost):
 		return fmt.Errorf("%w: records that group %s has not read yet are gone from the topic; "+
 			"give the topic a longer retention and rebuild the view", err, group)

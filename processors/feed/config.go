@@ -95,9 +95,9 @@ type Config struct {
 	Final timeline.Time
 	// Clock delivers the clock topic to clocked streams; nil if none is clocked.
 	Clock *Clock
-	// Future lists, by topic and partition, the offsets that an earlier run rejected as
-	// implausibly far in the future, so that a replay leaves out the same records.
-	Future map[string]map[int32]map[int64]bool
+	// Future knows the records that were rejected as implausibly far in the future, so
+	// that all who read them leave out the same; nil: nobody else reads them.
+	Future *Future
 	// Now is the wall clock, for MaxAhead.
 	Now func() time.Time
 	// Committed is told of every successful commit of a partition; may be nil.

@@ -118,8 +118,9 @@ func (w *worker) pushStream(input int, r *kgo.Record) error {
 // settleLate applies what the clock topic says and buries the records that waited for it
 // and have proved late.
 func (w *worker) settleLate(clock *subscription) error {
+	read := clock.caughtUp() // asked before apply, which then has all of it
 	clock.apply(w)
-	w.endLanes()
+	w.endLanes(read)
 	for {
 		rec, ref, ok := w.merge.NextLate()
 		if !ok {
@@ -143,13 +144,10 @@ func (w *worker) settleLate(clock *subscription) error {
 	return nil
 }
 
-// future says whether a record is implausibly far ahead of the clock. The clock moves
-// between a record's first reading and its replay, so what was rejected once stays so.
+// future says whether a record is implausibly far ahead of the clock.
 func (w *worker) future(in *Input, r *kgo.Record, at timeline.Time) bool {
-	if w.cfg.Future[r.Topic][r.Partition][r.Offset] {
-		return true
-	}
-	return at > timeline.FromTime(w.cfg.Now().Add(in.MaxAhead))
+	far := at > timeline.FromTime(w.cfg.Now().Add(in.MaxAhead))
+	return w.cfg.Future.judge(r.Topic, r.Partition, r.Offset, far)
 }
 
 func (w *worker) late(input int, r *kgo.Record, at timeline.Time, ref align.Ref) error {

@@ -47,6 +47,11 @@ func newSession(
 		s.parts = append(s.parts, p)
 	}
 	slices.Sort(s.parts)
+	for _, in := range g.cfg.Inputs {
+		// A pause outlives the assignment it was made under; the new workers know
+		// nothing of it.
+		g.cl.ResumeFetchPartitions(map[string][]int32{in.Topic: s.parts})
+	}
 	for _, p := range s.parts {
 		w, err := newWorker(s, p, resume[p])
 		if err != nil && s.fail == nil {
@@ -71,9 +76,13 @@ func (s *session) run(ctx context.Context, handler sarama.ConsumerGroupHandler) 
 		return s.fail
 	}
 	defer context.AfterFunc(ctx, func() { s.stop(nil) })()
+	if err := s.g.cfg.Future.Refresh(s.ctx); err != nil && s.ctx.Err() == nil {
+		return fmt.Errorf("reading earlier dead letters: %w", err)
+	}
 	if err := handler.Setup(s); err != nil {
 		return errors.Join(fmt.Errorf("setting up: %w", err), handler.Cleanup(s))
 	}
+	s.g.cl.ResumeFetchPartitions(s.Claims()) // an earlier session may have paused some
 	var wg sync.WaitGroup
 	guard := func(what string, fn func() error) {
 		wg.Add(1)
@@ -132,7 +141,9 @@ func (s *session) poll() error {
 		var err error
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if f.Err != nil {
-				err = errors.Join(err, pollError(s.g.cfg.Group, f))
+				if !passing(f.Err) {
+					err = errors.Join(err, pollError(s.g.cfg.Group, f))
+				}
 				return
 			}
 			w, in := s.workers[f.Partition], s.g.cfg.inputOf(f.Topic)

@@ -319,13 +319,13 @@ func (w *worker) flow() {
 
 // endLanes tells the merge which inputs a bounded replay has read to their end: what
 // the clock topic said by then has been applied before, so that every replay judges alike.
-func (w *worker) endLanes() {
+func (w *worker) endLanes(clockRead bool) {
 	for i := range w.lanes {
 		l := &w.lanes[i]
 		if l.ended || l.end < 0 || l.next < l.end {
 			continue
 		}
-		if w.cfg.Inputs[i].Clocked && !w.cfg.Clock.caughtUp() {
+		if w.cfg.Inputs[i].Clocked && !clockRead {
 			continue
 		}
 		l.ended = true
