@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -83,7 +82,7 @@ func checkOutput(path string, history bool) error {
 
 // resolve fixes the instant of an answer that takes several reads.
 func resolve(ctx context.Context, v *views.View, opts []views.Option) (views.Answer, error) {
-	return v.ScanEncoded(ctx, views.Range{}, func([]byte) (bool, error) { return false, nil }, opts...)
+	return v.Resolve(ctx, opts...)
 }
 
 func (a *app) exported(
@@ -117,42 +116,13 @@ func writeArrow(ctx context.Context, r *reader, path string, answer views.Answer
 		View: r.Name(), AsOf: answer.AsOf, Watermark: answer.Watermark,
 		Quality: answer.Quality, Pipeline: pipeline, PipelineVersion: version,
 	}
-	rd := arrow.NewEncodedReader(ctx, memory.DefaultAllocator, r.Schema(), meta,
-		newEncodedRows(ctx, r.View, answer.AsOf), 0)
+	rows, _, err := r.Rows(ctx, views.Range{}, views.AsOf(answer.AsOf))
+	if err != nil {
+		return 0, err
+	}
+	rd := arrow.NewEncodedReader(ctx, memory.DefaultAllocator, r.Schema(), meta, rows, 0)
 	defer rd.Release()
 	return arrow.WriteFile(ctx, path, rd, progress)
-}
-
-// encodedRows turns a scan, which calls back, into rows that are asked for.
-type encodedRows struct {
-	next func() ([]byte, bool)
-	stop func()
-	err  error
-}
-
-func newEncodedRows(ctx context.Context, v *views.View, at timeline.Time) *encodedRows {
-	rows := &encodedRows{}
-	rows.next, rows.stop = iter.Pull(func(yield func([]byte) bool) {
-		_, rows.err = v.ScanEncoded(ctx, views.Range{}, func(b []byte) (bool, error) {
-			return yield(b), nil
-		}, views.AsOf(at))
-	})
-	return rows
-}
-
-// NextEncoded implements arrow.EncodedRows.
-func (e *encodedRows) NextEncoded() ([]byte, bool, error) {
-	b, ok := e.next()
-	if !ok {
-		return nil, false, e.err
-	}
-	return b, true, nil
-}
-
-// Close implements arrow.EncodedRows.
-func (e *encodedRows) Close() error {
-	e.stop()
-	return nil
 }
 
 // writeHistory writes all versions of a view, aside until all is there.

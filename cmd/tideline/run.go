@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tideline/tideline/cmd/internal/datadir"
 	"github.com/tideline/tideline/cmd/internal/exit"
 	"github.com/tideline/tideline/processors"
 	"github.com/tideline/tideline/processors/plan"
+	"github.com/tideline/tideline/processors/spec"
 	"github.com/tideline/tideline/timeline/kafka"
 )
 
@@ -72,11 +74,7 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		return err
 	}
 	defer cl.Close()
-	if err := ensureSources(ctx, b, cl, p.Partitions, topicsOf(p)...); err != nil {
-		return err
-	}
-	topics := kafka.NewTopics(cl, 0, 0)
-	built, err := plan.Build(p, func(topic string) (int, error) { return topics.Count(ctx, topic) })
+	built, err := buildOn(ctx, b, cl, p)
 	if err != nil {
 		return err
 	}
@@ -96,6 +94,18 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	return a.runWatched(ctx, r, &watcher{
 		a: a, cl: cl, cat: processors.Describe(built), untilEnd: f.untilEnd,
 	})
+}
+
+// buildOn plans a pipeline on the topics that are there, after making those that are
+// missing on the embedded broker.
+func buildOn(
+	ctx context.Context, b *datadir.Broker, cl *kgo.Client, p *spec.Pipeline,
+) (*plan.Plan, error) {
+	if err := ensureSources(ctx, b, cl, p.Partitions, topicsOf(p)...); err != nil {
+		return nil, err
+	}
+	topics := kafka.NewTopics(cl, 0, 0)
+	return plan.Build(p, func(topic string) (int, error) { return topics.Count(ctx, topic) })
 }
 
 // runWatched runs the pipeline and shows its progress beside it.

@@ -32,11 +32,13 @@ func (a *app) fileFlag(cmd *cobra.Command, usage string) {
 	cmd.Flags().StringVarP(&a.file, "file", "f", "", usage)
 }
 
+// brokerFlags, like the other flags that commands share, has no default in the flag
+// itself: the commands share the variable too.
 func (a *app) brokerFlags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&a.brokers, "brokers", nil,
 		"Kafka brokers, host:port,... (default: the embedded broker)")
-	cmd.Flags().StringVar(&a.data, "data", defaultData,
-		"data directory: the embedded broker's data, local state and replicas")
+	cmd.Flags().StringVar(&a.data, "data", "", "data directory: the embedded broker's data, "+
+		"local state and replicas (default "+defaultData+")")
 }
 
 func (a *app) pipelineFlags(cmd *cobra.Command) {
@@ -60,6 +62,9 @@ func (a *app) load() (*spec.Pipeline, error) {
 }
 
 func (a *app) connect(ctx context.Context, use datadir.Use) (*datadir.Broker, error) {
+	if a.data == "" {
+		a.data = defaultData
+	}
 	return datadir.Connect(ctx, a.brokers, a.data, use)
 }
 

@@ -1,6 +1,3 @@
-// Package table prints aligned columns for people.
-//
-// It stands behind the commands that list things; scripts use their --json instead.
 package table
 
 import (
@@ -10,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxWidth is how many characters a cell shows; what is longer ends in "…".
-const MaxWidth = 60
+// How many characters a cell shows; what is longer ends in "…". The last column has
+// nothing to keep in line.
+const (
+	maxWidth = 60
+	maxLast  = 240
+)
 
 // Table collects rows and prints them with their columns aligned.
 type Table struct {
@@ -37,7 +38,11 @@ func (t *Table) Add(cells ...string) {
 	row := make([]string, len(t.widths))
 	for i := range row {
 		if i < len(cells) {
-			row[i] = clean(cells[i])
+			limit := maxWidth
+			if i == len(row)-1 {
+				limit = maxLast
+			}
+			row[i] = clean(cells[i], limit)
 		}
 		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(row[i]))
 	}
@@ -72,16 +77,16 @@ func (t *Table) Print(w io.Writer) error {
 	return nil
 }
 
-func clean(s string) string {
+func clean(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f || r == utf8.RuneError {
 			return ' '
 		}
 		return r
 	}, s)
-	if utf8.RuneCountInString(s) <= MaxWidth {
+	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
 	runes := []rune(s)
-	return string(runes[:MaxWidth-1]) + "…"
+	return string(runes[:limit-1]) + "…"
 }
