@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,7 +16,6 @@ import (
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/catalog"
 	"github.com/tideline/tideline/timeline/kafka"
-	"github.com/tideline/tideline/timeline/wire"
 )
 
 // Runner runs a pipeline in this process, sharing its partitions with other processes
@@ -29,7 +29,7 @@ type Runner struct {
 	clock    *feed.Clock
 	ends     map[string][]int64
 	final    timeline.Time
-	future   map[string]map[int32]map[int64]bool
+	future   *feed.Future
 }
 
 // New prepares a runner; nothing is connected yet.
@@ -81,9 +81,10 @@ func (r *Runner) open(ctx context.Context) error {
 	if err := r.createTopics(ctx); err != nil {
 		return err
 	}
-	if r.future, err = r.readFuture(ctx); err != nil {
+	if err := r.checkOutputs(ctx); err != nil {
 		return err
 	}
+	r.future = feed.NewFuture(r.opts.Kafka, catalog.DeadLetterTopic(r.plan.Pipeline.Name))
 	if r.opts.UntilEnd {
 		var topics []string
 		for _, s := range r.plan.Streams {
@@ -176,25 +177,68 @@ func (r *Runner) runClock(ctx context.Context, group *errgroup.Group) {
 	})
 }
 
-// readFuture collects the records that earlier runs rejected as too far in the future.
-func (r *Runner) readFuture(ctx context.Context) (map[string]map[int32]map[int64]bool, error) {
-	out := map[string]map[int32]map[int64]bool{}
-	topic := catalog.DeadLetterTopic(r.plan.Pipeline.Name)
-	err := kafka.ReadAll(ctx, r.opts.Kafka, topic, func(rec *kgo.Record) error {
-		d, err := wire.DecodeDeadLetter(rec.Value)
-		if err != nil || d.Reason != wire.Future {
+// checkOutputs refuses to go on where a stage has told its readers something, but the
+// topic that it told them in is gone: what it held is not going to be written again.
+func (r *Runner) checkOutputs(ctx context.Context) error {
+	adm := kadm.NewClient(r.producer.Client())
+	for _, s := range r.plan.Stages {
+		status, err := feed.FetchStatus(ctx, adm, s.Group)
+		if err != nil {
 			return err
 		}
-		if out[d.Topic] == nil {
-			out[d.Topic] = map[int32]map[int64]bool{}
+		told := map[int32]bool{}
+		for _, st := range status {
+			if st.Announced > timeline.MinTime {
+				told[st.Partition] = true
+			}
 		}
-		if out[d.Topic][d.Partition] == nil {
-			out[d.Topic][d.Partition] = map[int64]bool{}
+		for p := range told {
+			if err := r.checkOutput(ctx, s, p); err != nil {
+				return err
+			}
 		}
-		out[d.Topic][d.Partition][d.Offset] = true
-		return nil
-	})
-	return out, err
+	}
+	return nil
+}
+
+func (r *Runner) checkOutput(ctx context.Context, s *plan.Stage, p int32) error {
+	gone := func(topic string) error {
+		return fmt.Errorf("topic %s has lost what stage %s wrote to it, and group %s is past "+
+			"that: delete the groups and internal topics of the pipeline to rebuild its views",
+			topic, s.Name, s.Group)
+	}
+	if s.View != nil {
+		ends, err := r.existingEnds(ctx, s.View.Table)
+		if err != nil {
+			return err
+		}
+		if int(p) >= len(ends) || ends[p] == 0 {
+			return gone(s.View.Table)
+		}
+	}
+	if s.Exchange != nil {
+		ends, err := r.existingEnds(ctx, s.Exchange.Topic)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(ends, 0) || len(ends) == 0 {
+			return gone(s.Exchange.Topic)
+		}
+	}
+	return nil
+}
+
+// existingEnds is Ends of one topic; nil if there is none.
+func (r *Runner) existingEnds(ctx context.Context, topic string) ([]int64, error) {
+	topics := r.topics(0)
+	if _, err := topics.Count(ctx, topic); err != nil {
+		if errors.Is(err, kafka.ErrNoTopic) {
+			err = nil
+		}
+		return nil, err
+	}
+	ends, err := topics.Ends(ctx, topic)
+	return ends[topic], err
 }
 
 // publish writes the catalog record.
@@ -237,6 +281,9 @@ func (r *Runner) waitFinal(ctx context.Context) error {
 		done, err := r.complete(ctx, adm)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if kafka.Away(err) {
+			continue
 		}
 		if done || err != nil {
 			return err

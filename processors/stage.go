@@ -209,7 +209,7 @@ func (s *stage) openStore(topic string, p int32) (storage.Storage, error) {
 	s.stores[p] = st
 	delete(s.floors, p)
 	s.mu.Unlock()
-	return st, nil
+	return &ownState{Store: st}, nil
 }
 
 func (s *stage) feedConfig() feed.Config {

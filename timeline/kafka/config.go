@@ -1,9 +1,14 @@
 package kafka
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -39,6 +44,14 @@ func (c Config) Options(more ...kgo.Opt) []kgo.Opt {
 	}
 	opts = append(opts, c.Extra...)
 	return append(opts, more...)
+}
+
+// Away says whether an error means that the brokers cannot be reached or are busy with
+// themselves: asking again later is the cure.
+func Away(err error) bool {
+	var network net.Error
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network) ||
+		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // NewClient connects a client with the common options and more.

@@ -11,6 +11,15 @@ import (
 // ReadAll hands every record that topic holds at the time of the call to fn, each
 // partition in order. A topic that does not exist is ErrNoTopic.
 func ReadAll(ctx context.Context, c Config, topic string, fn func(*kgo.Record) error) error {
+	return ReadFrom(ctx, c, topic, nil, fn)
+}
+
+// ReadFrom is ReadAll from the given offset of each partition on; the oldest record where
+// from names none.
+func ReadFrom(
+	ctx context.Context, c Config, topic string, from map[int32]int64,
+	fn func(*kgo.Record) error,
+) error {
 	cl, err := c.NewClient(kgo.KeepControlRecords())
 	if err != nil {
 		return err
@@ -31,9 +40,11 @@ func ReadAll(ctx context.Context, c Config, topic string, fn func(*kgo.Record) e
 	left := map[int32]int64{}
 	at := map[int32]kgo.Offset{}
 	ends.Each(func(o kadm.ListedOffset) {
-		if s, ok := starts.Lookup(topic, o.Partition); ok && s.Offset < o.Offset {
+		s, ok := starts.Lookup(topic, o.Partition)
+		start := max(s.Offset, from[o.Partition])
+		if ok && start < o.Offset {
 			left[o.Partition] = o.Offset
-			at[o.Partition] = kgo.NewOffset().At(s.Offset)
+			at[o.Partition] = kgo.NewOffset().At(start)
 		}
 	})
 	cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: at})

@@ -25,9 +25,11 @@ type Tables struct {
 	stop context.CancelFunc
 	done chan struct{}
 
-	mu    sync.Mutex
-	parts map[topicPartition]*tablePartition
-	marks map[string]map[int32]int64 // high water marks seen
+	mu        sync.Mutex
+	parts     map[topicPartition]*tablePartition
+	marks     map[string]map[int32]int64 // high water marks seen
+	between   []func()                   // to be run by the poll loop between two polls
+	interrupt context.CancelFunc         // ends the poll that runs
 }
 
 type topicPartition struct {
@@ -70,7 +72,20 @@ func (t *Tables) Shutdown() {
 func (t *Tables) poll(ctx context.Context) {
 	defer close(t.done)
 	for {
-		fetches := t.cl.PollRecords(ctx, 20_000)
+		wait, interrupt := context.WithCancel(ctx)
+		t.mu.Lock()
+		todo := t.between
+		t.between, t.interrupt = nil, interrupt
+		t.mu.Unlock()
+		for _, fn := range todo {
+			fn()
+		}
+		if len(todo) > 0 {
+			interrupt()
+			continue
+		}
+		fetches := t.cl.PollRecords(wait, 20_000)
+		interrupt()
 		if ctx.Err() != nil || fetches.IsClientClosed() {
 			t.closeAll()
 			return
@@ -92,7 +107,9 @@ func (t *Tables) dispatch(tp topicPartition, f kgo.FetchPartition) {
 		return
 	}
 	if f.Err != nil {
-		p.fail(fmt.Errorf("reading %s/%d: %w", tp.topic, tp.partition, f.Err))
+		if !Away(f.Err) {
+			p.fail(fmt.Errorf("reading %s/%d: %w", tp.topic, tp.partition, f.Err))
+		}
 		return
 	}
 	p.high.Store(f.HighWatermark)
@@ -155,8 +172,25 @@ func (t *Tables) HighWaterMarks() map[string]map[int32]int64 {
 	return out
 }
 
+// release stops reading a partition. It is done by the poll loop: records polled but not
+// dispatched yet would otherwise reach the partition's next reader, which begins at
+// another offset, and look to it like the end of the topic.
 func (t *Tables) release(tp topicPartition, p *tablePartition) {
-	t.cl.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+	done := make(chan struct{})
+	t.mu.Lock()
+	t.between = append(t.between, func() {
+		t.cl.RemoveConsumePartitions(map[string][]int32{tp.topic: {tp.partition}})
+		close(done)
+	})
+	interrupt := t.interrupt
+	t.mu.Unlock()
+	if interrupt != nil {
+		interrupt()
+	}
+	select {
+	case <-done:
+	case <-t.done: // nobody reads any more
+	}
 	t.mu.Lock()
 	if t.parts[tp] == p {
 		delete(t.parts, tp)
