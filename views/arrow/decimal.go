@@ -76,7 +76,7 @@ func (s decimals) rescale(d decimal.Decimal) *big.Int {
 	}
 	up := int(d.Exponent()) + s.scale
 	digits := d.NumDigits()
-	if digits+up > s.digits {
+	if digits+up > s.digits || digits+up < 1 {
 		return nil
 	}
 	if up >= 0 {
