@@ -26,9 +26,9 @@ var (
 	demoRecords []byte
 )
 
-const demoHelp = `Runs a bundled pipeline on the embedded broker: a shop's orders (Debezium envelopes),
-payments, products and stock, delivered out of order, with deletes, duplicates and a few
-records that are wrong. Shows the watermark moving, asks the same question at three
+const demoHelp = `Runs a bundled pipeline on the embedded broker: a shop's orders (Debezium
+envelopes), payments, products and stock, delivered out of order, with deletes, duplicates
+and a few records that are wrong. Shows the watermark moving, asks the same question at three
 instants, and exports. Nothing outside its data directory is touched.`
 
 func (a *app) demoCommand() *cobra.Command {

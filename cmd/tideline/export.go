@@ -46,7 +46,7 @@ JSON lines (.jsonl), in key order; equal histories are equal bytes.`,
 		if err != nil {
 			return err
 		}
-		r, err := a.open(cmd.Context(), args[0])
+		r, err := a.open(cmd.Context(), args[0], at.wait)
 		if err != nil {
 			return err
 		}

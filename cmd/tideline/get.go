@@ -22,7 +22,7 @@ has several. A view without key columns has one row, under the key *.`,
 		if err != nil {
 			return err
 		}
-		r, err := a.open(cmd.Context(), args[0])
+		r, err := a.open(cmd.Context(), args[0], at.wait)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (a *app) historyCommand() *cobra.Command {
 				return err
 			}
 		}
-		r, err := a.open(cmd.Context(), args[0])
+		r, err := a.open(cmd.Context(), args[0], at.wait)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/tideline/tideline/cmd/internal/datadir"
 	"github.com/tideline/tideline/cmd/internal/exit"
 	"github.com/tideline/tideline/timeline"
+	"github.com/tideline/tideline/timeline/kafka"
 	"github.com/tideline/tideline/timeline/row"
 	"github.com/tideline/tideline/views"
 )
@@ -58,8 +60,9 @@ type reader struct {
 	place  *datadir.Place
 }
 
-// open opens the view of that name, caught up.
-func (a *app) open(ctx context.Context, name string) (_ *reader, err error) {
+// open opens the view of that name, caught up. A pipeline that has only just been
+// started is waited for as long as the read itself may wait.
+func (a *app) open(ctx context.Context, name string, wait time.Duration) (_ *reader, err error) {
 	r := &reader{}
 	defer func() {
 		if err != nil {
@@ -69,23 +72,44 @@ func (a *app) open(ctx context.Context, name string) (_ *reader, err error) {
 	if r.broker, err = a.connect(ctx, datadir.Read); err != nil {
 		return nil, err
 	}
+	for deadline := time.Now().Add(wait); ; {
+		if err = a.openOn(ctx, r, name); err == nil {
+			return r, nil
+		}
+		missing := errors.Is(err, errNoPipelines) || errors.Is(err, views.ErrNoPipeline) ||
+			errors.Is(err, kafka.ErrNoTopic)
+		if !missing || time.Now().After(deadline) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (a *app) openOn(ctx context.Context, r *reader, name string) (err error) {
 	c := views.Config{Kafka: r.broker.Config}
 	if c.Pipeline, err = a.pipelineName(ctx, c.Kafka); err != nil {
-		return nil, err
+		return err
 	}
 	cat, err := views.Load(ctx, c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r.place, err = datadir.Replica(a.data, a.brokers, c.Pipeline, name)
-	if err != nil {
-		return nil, err
+	if r.place == nil {
+		r.place, err = datadir.Replica(a.data, a.brokers, c.Pipeline, name)
+		if err != nil {
+			return err
+		}
 	}
 	c.Dir = r.place.Dir
-	if r.View, err = views.OpenIn(ctx, c, cat, name); err != nil {
-		return nil, err
+	v, err := views.OpenIn(ctx, c, cat, name)
+	if err == nil {
+		r.View = v
 	}
-	return r, nil
+	return err
 }
 
 // Close closes everything in the right order.

@@ -53,7 +53,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	return exit.Code(err)
 }
 
-const rootHelp = `Tideline turns change topics into precomputed views that are right at every instant.
+const rootHelp = `Tideline turns change topics into precomputed views, right at every instant.
 
 Without --brokers, commands use an embedded broker whose data lies under --data. While
 "tideline run" is running, other commands find its broker there.

@@ -32,7 +32,7 @@ func (a *app) scanCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		r, err := a.open(cmd.Context(), args[0])
+		r, err := a.open(cmd.Context(), args[0], at.wait)
 		if err != nil {
 			return err
 		}

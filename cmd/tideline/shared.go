@@ -68,6 +68,9 @@ func (a *app) connect(ctx context.Context, use datadir.Use) (*datadir.Broker, er
 	return datadir.Connect(ctx, a.brokers, a.data, use)
 }
 
+var errNoPipelines = errors.New(
+	"no pipeline has run here; start one with tideline run -f pipeline.yaml")
+
 // pipelineName finds out which pipeline a reading command is about.
 func (a *app) pipelineName(ctx context.Context, k kafka.Config) (string, error) {
 	if a.pipeline != "" {
@@ -99,8 +102,7 @@ func (a *app) pipelineName(ctx context.Context, k kafka.Config) (string, error) 
 	slices.Sort(names)
 	switch len(names) {
 	case 0:
-		return "", exit.Errorf(exit.NotFound,
-			"no pipeline has run here; start one with tideline run -f pipeline.yaml")
+		return "", exit.With(exit.NotFound, errNoPipelines)
 	case 1:
 		return names[0], nil
 	}

@@ -38,7 +38,8 @@ func TestParse(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{`{"topic":"t","partition":2,"key":"1","value":{"a": 1.50, "b":12345678901234567890},` +
 			`"ts":17,"headers":{"z":"1","a":"2"}}`,
-			"t/2 \"1\"=\"{\\\"a\\\":1.50,\\\"b\\\":12345678901234567890}\" @17 [[\"z\" \"1\"] [\"a\" \"2\"]]"},
+			"t/2 \"1\"=\"{\\\"a\\\":1.50,\\\"b\\\":12345678901234567890}\" " +
+				"@17 [[\"z\" \"1\"] [\"a\" \"2\"]]"},
 		{`{"topic":"t","key":{"id": 7},"value":null}`, `t/? "{\"id\":7}"=null @now []`},
 		{`{"topic":"t","key":["a", 2],"value":"text"}`, `t/? "[\"a\",2]"="text" @now []`},
 		{`{"topic":"t","key":null,"value":"","ts":null,"partition":null}`, `t/? none="" @now []`},
