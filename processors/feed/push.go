@@ -70,8 +70,9 @@ func (w *worker) pushExchange(input int, r *kgo.Record) error {
 			At: c.Stamp.At, N: c.Stamp.N, Output: c.Output, Data: data,
 		})
 		return err
+	default:
+		return damaged(fmt.Errorf("unexpected record kind %d", kind))
 	}
-	return damaged(fmt.Errorf("unexpected record kind %d", kind))
 }
 
 // pushStream reads a record of a source topic.

@@ -27,7 +27,7 @@ type session struct {
 	workers map[int32]*worker
 	fail    error // found before the start
 
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // goka asks for it: Context
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 

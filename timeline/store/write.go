@@ -24,7 +24,7 @@ func (s *Store) Set(key string, value []byte) error {
 	if err != nil {
 		return fmt.Errorf("setting key %q: %w", key, err)
 	}
-	rec := value
+	var rec []byte
 	if s.o.DropState && len(v.State) > 0 {
 		v.State = nil
 		rec = wire.AppendVersion(nil, v)
