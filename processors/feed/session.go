@@ -136,7 +136,7 @@ func (s *session) poll() error {
 	for {
 		fetches := s.g.cl.PollRecords(s.ctx, 20_000)
 		if s.ctx.Err() != nil || fetches.IsClientClosed() {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		var err error
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
