@@ -27,7 +27,8 @@ type Options struct {
 	// UntilEnd makes the run a bounded replay: every stream is read to the end it had at
 	// the start, all of that becomes final, and Run returns.
 	UntilEnd bool
-	// CommitEvery paces commits, default 500 ms; WatermarkEvery paces the watermarks
+	// CommitEvery paces commits, default 500 ms, 100 ms in a bounded replay;
+	// WatermarkEvery paces the watermarks
 	// that stages tell each other, default 5 ms.
 	CommitEvery, WatermarkEvery time.Duration
 	// ClockEvery paces the entries of the clock topic, default 100 ms.
@@ -50,6 +51,9 @@ func (o *Options) fill() {
 	}
 	if o.CommitEvery == 0 {
 		o.CommitEvery = 500 * time.Millisecond
+		if o.UntilEnd {
+			o.CommitEvery = 100 * time.Millisecond // the end shows in the commits
+		}
 	}
 	if o.WatermarkEvery == 0 {
 		o.WatermarkEvery = 5 * time.Millisecond
