@@ -289,7 +289,7 @@ func (b *builder) viewStage(q *compiled) (*Stage, error) {
 	st.View = &View{View: *q.view, Schema: q.schema, Partitions: q.partitions}
 	st.query = q.text
 	b.name(st)
-	st.View.Group, st.View.Table = st.Group, st.Table()
+	st.View.Group, st.View.Table = st.Group, st.Group+"-table" // by goka's rule
 	return st, nil
 }
 

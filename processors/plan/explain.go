@@ -34,7 +34,9 @@ func (s *Stage) explain(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "%s %s, %s\n", kind, s.Name, count(s.Partitions, "partition"))
 	line("group", "%s", s.Group)
-	line("table", "%s", s.Table())
+	if s.View != nil {
+		line("table", "%s", s.View.Table)
+	}
 	for i, in := range s.Inputs {
 		from := fmt.Sprintf("%s, %s", in.Stream.Format, in.Stream.Partitioner)
 		if in.Exchange != nil {
@@ -63,7 +65,6 @@ func (s *Stage) explain(b *strings.Builder) {
 		line("retention", "%s", s.View.retention())
 		return
 	}
-	line("state", "its watermark only")
 	switch x := s.Exchange; {
 	case x != nil:
 		line("emits", "%s, %s by murmur2: %s", x.Topic, count(x.Partitions, "partition"),
@@ -180,7 +181,7 @@ type stageJSON struct {
 	Name       string        `json:"name"`
 	Kind       string        `json:"kind"` // source or view
 	Group      string        `json:"group"`
-	Table      string        `json:"table"`
+	Table      string        `json:"table,omitempty"`
 	Partitions int           `json:"partitions"`
 	Inputs     []inputJSON   `json:"inputs"`
 	Exchange   *exchangeJSON `json:"exchange,omitempty"`
@@ -225,8 +226,7 @@ func (p *Plan) ExplainJSON(w io.Writer) error {
 }
 
 func (s *Stage) json() stageJSON {
-	out := stageJSON{Name: s.Name, Kind: "source", Group: s.Group, Table: s.Table(),
-		Partitions: s.Partitions}
+	out := stageJSON{Name: s.Name, Kind: "source", Group: s.Group, Partitions: s.Partitions}
 	for _, in := range s.Inputs {
 		out.Inputs = append(out.Inputs, inputJSON{Topic: in.Topic, Stream: in.Stream.Name,
 			Rekeyed: in.Exchange != nil, Columns: columnNames(in.Stream.Schema, in.Columns)})
@@ -237,7 +237,7 @@ func (s *Stage) json() stageJSON {
 	}
 	key := s.Inputs[0].Stream.Schema
 	if s.View != nil {
-		out.Kind, key = "view", s.View.Schema
+		out.Kind, key, out.Table = "view", s.View.Schema, s.View.Table
 		out.State, out.Retention = s.stateText(), s.View.retention()
 		if len(s.Inputs) > 1 {
 			out.Join = s.nodeText(s.Join.Root)

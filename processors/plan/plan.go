@@ -25,7 +25,7 @@ type Stream struct {
 // of a stream and re-keys its rows, or a view stage.
 type Stage struct {
 	Name       string            // of the stream or the view
-	Group      string            // goka group; the table topic is Table()
+	Group      string            // goka group
 	Partitions int               // of every input, and of the table
 	Inputs     []Input           // in merge order; for view stages the lane of the same index
 	Exchange   *Exchange         // source stage: where rows go; nil if no view wants them
@@ -35,9 +35,6 @@ type Stage struct {
 
 	query string // view stage: the normalised SQL
 }
-
-// Table returns the stage's table topic, by goka's rule.
-func (s *Stage) Table() string { return s.Group + "-table" }
 
 // Input is one topic a stage reads: a raw stream or an exchange. Stream is set in
 // both cases.
