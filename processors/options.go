@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tideline/tideline/processors/plan"
-	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/kafka"
 )
 
@@ -61,14 +59,4 @@ func (o *Options) fill() {
 	if o.ClockEvery == 0 {
 		o.ClockEvery = 100 * time.Millisecond
 	}
-}
-
-// final is the instant up to which a bounded replay that starts at now makes everything
-// final: no accepted event time lies beyond it.
-func final(p *plan.Plan, now time.Time) timeline.Time {
-	ahead := time.Minute
-	for _, s := range p.Streams {
-		ahead = max(ahead, s.MaxAhead)
-	}
-	return timeline.FromTime(now.Add(ahead))
 }
