@@ -12,10 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/tideline/tideline/timeline/kafka/embedded"
 )
 
 // job is what worker number i does in this world. Every second one is a static member.
@@ -42,10 +41,10 @@ type tripwire struct {
 }
 
 // newTripwire watches a broker; it is set by arm.
-func newTripwire(b *embedded.Broker) *tripwire {
+func newTripwire(b *kfake.Cluster) *tripwire {
 	w := &tripwire{}
-	b.Cluster().Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
-		b.Cluster().KeepControl()
+	b.Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.KeepControl()
 		w.see(r.Key())
 		return nil, nil, false
 	})
@@ -144,7 +143,11 @@ func (c *crew) strike(untilEnd bool) {
 	c.t.Helper()
 	i, key, n := c.pick(), moments[c.rnd.IntN(len(moments))], 1+c.rnd.IntN(30)
 	p := c.on[i]
-	c.log = append(c.log, fmt.Sprintf("worker %d of %d at %v %d", i, len(c.on), key.Name(), n))
+	begun := time.Now()
+	defer func() {
+		c.log = append(c.log, fmt.Sprintf("worker %d of %d at %v %d: %v\n", i, len(c.on),
+			key.Name(), n, time.Since(begun).Round(time.Millisecond)))
+	}()
 	switch kind := c.rnd.IntN(10); {
 	case kind == 0 && len(c.on) > 1:
 		c.suspend(i, key, n)
@@ -189,9 +192,12 @@ func crash(t *testing.T, pipeline string, input []*kgo.Record, faults int, seed 
 		rnd: rand.New(rand.NewPCG(seed, 3)), on: map[int]*process{},
 	}
 	defer func() {
-		if t.Failed() {
+		if t.Failed() || testing.Verbose() {
 			t.Logf("seed %d: %v", seed, c.log)
 			for _, p := range c.on {
+				if !t.Failed() {
+					break
+				}
 				t.Logf("worker %s said:\n%s", p.name, p.out)
 			}
 		}

@@ -58,7 +58,8 @@ func (g *Group) connect() error {
 		kgo.Balancers(balancer{}),
 		kgo.SessionTimeout(g.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
-		kgo.RebalanceTimeout(max(60*time.Second, g.cfg.SessionTimeout)),
+		// How long the others wait for a member to finish and commit its work.
+		kgo.RebalanceTimeout(max(5*time.Second, g.cfg.SessionTimeout*4/3)),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.KeepControlRecords(),
