@@ -41,8 +41,9 @@ cases: build ## the pipeline tests of testdata/cases, under SEEDS interleavings 
 	@for seed in $$(seq 0 $(SEEDS)); do \
 		$(BIN)/tideline test --shuffle-seed "$$seed" testdata/cases/*/ || exit 1; done
 
-bench: ## the benchmarks of all packages
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## the benchmarks: cmd/bench is the main job, the others its parts
+	$(GO) test -p 1 -timeout 60m -run '^$$' -bench . -benchtime 3x ./cmd/bench
+	$(GO) test -p 1 -timeout 60m -run '^$$' -bench . -benchmem ./timeline/... ./processors/... ./views/...
 
 demo: ## the demo on the embedded broker
 	$(GO) run ./cmd/tideline demo

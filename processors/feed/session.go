@@ -81,7 +81,6 @@ func (s *session) run(ctx context.Context, handler sarama.ConsumerGroupHandler) 
 	if err := handler.Setup(s); err != nil {
 		return errors.Join(fmt.Errorf("setting up: %w", err), handler.Cleanup(s))
 	}
-	s.g.cl.ResumeFetchPartitions(s.Claims()) // an earlier session may have paused some
 	var wg sync.WaitGroup
 	guard := func(what string, fn func() error) {
 		wg.Add(1)
