@@ -143,12 +143,13 @@ func commands(b *block) []command {
 			i++
 			line = strings.TrimSuffix(line, `\`) + " " + strings.TrimSpace(b.lines[i])
 		}
-		rest, ok := strings.CutPrefix(line, "tideline ")
-		if !ok {
-			rest, ok = strings.CutPrefix(line, "go run ./cmd/tideline ")
+		if _, piped, ok := strings.Cut(line, "| "); ok {
+			line = piped
 		}
-		if ok {
-			out = append(out, command{at, split(rest)})
+		for _, self := range []string{"tideline ", "bin/tideline ", "go run ./cmd/tideline "} {
+			if rest, ok := strings.CutPrefix(line, self); ok {
+				out = append(out, command{at, split(rest)})
+			}
 		}
 	}
 	return out
@@ -189,10 +190,10 @@ func split(line string) []string {
 	return words
 }
 
-// build compiles the command.
-func build(t *testing.T) string {
+// build compiles the command to dir/bin/tideline.
+func build(t *testing.T, dir string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tideline")
+	path := filepath.Join(dir, "bin", "tideline")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/tideline")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -203,7 +204,7 @@ func build(t *testing.T) string {
 
 // L5: with --help after it, a command line is parsed but not run.
 func TestCommandLinesInDocumentsParse(t *testing.T) {
-	tideline := build(t)
+	tideline := build(t, t.TempDir())
 	eachBlock(t, "sh", func(b *block) {
 		for _, c := range commands(b) {
 			if slices.Contains(c.words, "--help") {
