@@ -185,7 +185,7 @@ func (c *crew) suspend(i int, key kmsg.Key, n int) {
 // crash feeds the input in portions, each between two faults, and compares in the end.
 func crash(t *testing.T, pipeline string, input []*kgo.Record, faults int, seed uint64) {
 	t.Helper()
-	want := undisturbed(t, pipeline, input)
+	want := undisturbed(t, pipeline, 4, input)
 	w := newWorld(t, pipeline, 4)
 	c := &crew{
 		t: t, w: w, wire: newTripwire(w.broker),

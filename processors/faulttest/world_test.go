@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ type world struct {
 	tmp    string
 	file   string
 	spec   *spec.Pipeline
+	failed atomic.Pointer[error] // why a live pipeline ended by itself
 }
 
 // newWorld starts a broker for the pipeline in text, with n partitions for each topic
@@ -134,7 +136,13 @@ func (w *world) live(o processors.Options) (stop func() error) {
 	r := w.runner(o)
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
+	go func() {
+		err := r.Run(ctx)
+		if ctx.Err() == nil {
+			w.failed.Store(&err)
+		}
+		ended <- err
+	}()
 	stopped := false
 	stop = func() error {
 		if stopped {
@@ -158,6 +166,9 @@ func (w *world) until(what string, ok func() bool) {
 		case <-tick.C:
 		case <-w.ctx.Done():
 			w.t.Fatalf("waiting until %s: %v", what, w.ctx.Err())
+		}
+		if err := w.failed.Load(); err != nil {
+			w.t.Fatalf("waiting until %s: the pipeline ended: %v", what, *err)
 		}
 	}
 }
