@@ -17,12 +17,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// job is what worker number i does in this world. Every second one is a static member.
+// job is what worker number i does in this world. One of the three is a static member.
 func (w *world) job(i int, untilEnd bool) job {
 	j := job{
 		Brokers: w.k.Brokers, File: w.file, UntilEnd: untilEnd,
 		Dir:     filepath.Join(w.tmp, fmt.Sprint("worker-", i)),
 		Session: 400 * time.Millisecond,
+		Memory:  1 << 20, // so little that inputs are paused and changes go to disk
 		Log:     os.Getenv("TIDELINE_FAULT_LOG") != "",
 	}
 	if i%2 == 1 {

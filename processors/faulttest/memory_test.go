@@ -79,7 +79,7 @@ func TestMemory(t *testing.T) {
 			}
 			t.Logf("%d changes of a kilobyte, 8 MB allowed: peak heap %d MB", n, peak>>20)
 			// LevelDB, the producer and the fetches take up to 250 MB, whatever is pending.
-			if limit := 300 << 20; peak > limit {
+			if limit := 270 << 20; peak > limit {
 				t.Errorf("peak heap %d MB, want at most %d", peak>>20, limit>>20)
 			}
 		})
