@@ -190,21 +190,9 @@ func split(line string) []string {
 	return words
 }
 
-// build compiles the command to dir/bin/tideline.
-func build(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "bin", "tideline")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/tideline")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the command: %v\n%s", err, out)
-	}
-	return path
-}
-
 // L5: with --help after it, a command line is parsed but not run.
 func TestCommandLinesInDocumentsParse(t *testing.T) {
-	tideline := build(t, t.TempDir())
+	tideline := build(t)
 	eachBlock(t, "sh", func(b *block) {
 		for _, c := range commands(b) {
 			if slices.Contains(c.words, "--help") {

@@ -20,9 +20,12 @@ func TestTourWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	tour := &tour{t: t, dir: t.TempDir()}
-	build(t, tour.dir)
-	if err := os.Symlink(filepath.Join(here, "testdata"), filepath.Join(tour.dir, "testdata")); err != nil {
-		t.Fatal(err)
+	for name, target := range map[string]string{
+		"bin": filepath.Dir(build(t)), "testdata": filepath.Join(here, "testdata"),
+	} {
+		if err := os.Symlink(target, filepath.Join(tour.dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	defer tour.stop()
 	for _, d := range documents(t) {
