@@ -7,7 +7,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/tideline/tideline/processors"
-	"github.com/tideline/tideline/processors/spec"
 	"github.com/tideline/tideline/timeline/kafka"
 )
 
@@ -116,8 +115,5 @@ func TestFail(t *testing.T) {
 		w.produce(sales(0, 50)...)
 		w.produce(rec("orders", "3", c.value, 1000))
 		refused(t, w.replay(processors.Options{}), c.says, c.option, "orders/", "offset")
-	}
-	if _, err := spec.Parse("x.yaml", []byte(shop)); err != nil {
-		t.Fatal(err)
 	}
 }
