@@ -103,7 +103,7 @@ func assign(members []claimant, n int32) []int {
 	}
 	for m, c := range members {
 		for _, p := range c.owned {
-			if p < n && (owner[p] < 0 || c.generation > since[p]) {
+			if p >= 0 && p < n && (owner[p] < 0 || c.generation > since[p]) {
 				owner[p], since[p] = m, c.generation
 			}
 		}

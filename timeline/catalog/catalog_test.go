@@ -152,8 +152,10 @@ func TestSchema(t *testing.T) {
 		t.Errorf("key types %v", types)
 	}
 	for want, v := range map[string]View{
-		"column a of view v":        {Name: "v", Columns: []Column{{Name: "a", Type: "number"}}},
-		"key column b is not among": {Name: "v", Columns: []Column{{Name: "a", Type: "text"}}, Key: []string{"b"}},
+		"column a of view v": {Name: "v", Columns: []Column{{Name: "a", Type: "number"}}},
+		"key column b is not among": {
+			Name: "v", Columns: []Column{{Name: "a", Type: "text"}}, Key: []string{"b"},
+		},
 	} {
 		if _, err := v.Schema(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("schema of %+v: %v, want %s", v, err, want)

@@ -193,7 +193,9 @@ func TestAway(t *testing.T) {
 			t.Errorf("%v is not taken for a broker that is away", err)
 		}
 	}
-	for _, err := range []error{nil, errors.New("x"), kerr.TopicAuthorizationFailed, context.Canceled} {
+	for _, err := range []error{
+		nil, errors.New("x"), kerr.TopicAuthorizationFailed, context.Canceled,
+	} {
 		if kafka.Away(err) {
 			t.Errorf("%v is taken for a broker that is away", err)
 		}
