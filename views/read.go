@@ -1,7 +1,6 @@
 package views
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"github.com/tideline/tideline/timeline/kafka"
 	"github.com/tideline/tideline/timeline/row"
 	"github.com/tideline/tideline/timeline/store"
-	"github.com/tideline/tideline/timeline/wire"
 )
 
 // Answer says what an answer is true for.
@@ -150,6 +148,15 @@ func (v *View) horizon(watermark timeline.Time) timeline.Time {
 	return h
 }
 
+// kept says whether a partition that has just been read still had what t wants: the
+// horizon moves on while a read is under way.
+func (v *View) kept(st *store.Store, t timeline.Time) error {
+	if h := st.Horizon(); t < h {
+		return &GoneError{View: v.name, Asked: t, Horizon: h}
+	}
+	return nil
+}
+
 // Get returns the row under a key, in the form of the record key: plain text for one key
 // column, a JSON array for several, "*" for none. false: there is no row.
 func (v *View) Get(ctx context.Context, key string, opts ...Option) (row.Row, bool, Answer, error) {
@@ -161,7 +168,11 @@ func (v *View) Get(ctx context.Context, key string, opts ...Option) (row.Row, bo
 	if err != nil {
 		return nil, false, a, err
 	}
-	version, ok, err := v.part(kafka.PartitionOf(key, len(v.stores))).AsOf(key, a.AsOf)
+	st := v.part(kafka.PartitionOf(key, len(v.stores)))
+	version, ok, err := st.AsOf(key, a.AsOf)
+	if err == nil {
+		err = v.kept(st, a.AsOf)
+	}
 	if err != nil || !ok || version.Deleted {
 		return nil, false, a, err
 	}
@@ -180,74 +191,3 @@ func (v *View) canonical(key string) (string, error) {
 	}
 	return row.KeyText(vals), nil
 }
-
-// Version is a row's value over the interval [From, To).
-type Version struct {
-	Row  row.Row
-	From timeline.Time
-	To   timeline.Time // timeline.MaxTime: it still holds at the watermark
-}
-
-// History returns the versions of a key that overlap [from, to), as far as they are
-// final, oldest first: maximal intervals of constant value.
-func (v *View) History(
-	ctx context.Context, key string, from, to timeline.Time, opts ...Option,
-) ([]Version, Answer, error) {
-	key, err := v.canonical(key)
-	if err != nil {
-		return nil, Answer{}, err
-	}
-	a, err := v.resolve(ctx, opts)
-	if err != nil {
-		return nil, a, err
-	}
-	if h := v.horizon(a.Watermark); from < h {
-		from = h
-	}
-	end := to
-	if a.AsOf < timeline.MaxTime {
-		end = min(to, a.AsOf+1)
-	}
-	var b intervals
-	st := v.part(kafka.PartitionOf(key, len(v.stores)))
-	err = st.History(key, from, end, func(w wire.Version) (bool, error) {
-		return true, b.add(w)
-	})
-	if err != nil {
-		return nil, a, fmt.Errorf("reading history of view %s under key %q: %w", v.name, key, err)
-	}
-	return b.finish(), a, nil
-}
-
-// intervals joins versions of one key into maximal intervals of constant value.
-type intervals struct {
-	out  []Version
-	last []byte // encoded row of the open interval
-	open bool
-}
-
-func (b *intervals) add(w wire.Version) error {
-	if b.open && !w.Deleted && bytes.Equal(b.last, w.Row) {
-		return nil
-	}
-	b.end(w.Stamp.At)
-	if w.Deleted {
-		return nil
-	}
-	r, err := row.DecodeRow(w.Row)
-	if err != nil {
-		return err
-	}
-	b.out = append(b.out, Version{Row: r, From: w.Stamp.At, To: timeline.MaxTime})
-	b.last, b.open = append(b.last[:0], w.Row...), true
-	return nil
-}
-
-func (b *intervals) end(at timeline.Time) {
-	if b.open {
-		b.out[len(b.out)-1].To = at
-		b.open = false
-	}
-}
-
-func (b *intervals) finish() []Version { return b.out }

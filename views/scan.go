@@ -89,9 +89,20 @@ func (v *View) Rows(ctx context.Context, r Range, opts ...Option) (*Rows, Answer
 	}
 	from, to := r.bounds()
 	m := v.merge(ctx, func(st *store.Store, emit emitter) error {
-		return st.Scan(from, to, a.AsOf, func(key []byte, w wire.Version) (bool, error) {
+		snapshot := false // taken before the first find, or before the end if there is none
+		err := st.Scan(from, to, a.AsOf, func(key []byte, w wire.Version) (bool, error) {
+			if !snapshot {
+				if err := v.kept(st, a.AsOf); err != nil {
+					return false, err
+				}
+				snapshot = true
+			}
 			return emit(key, w)
 		})
+		if err == nil && !snapshot {
+			err = v.kept(st, a.AsOf)
+		}
+		return err
 	})
 	return &Rows{view: v.name, m: m}, a, nil
 }
@@ -112,56 +123,6 @@ func (r *Rows) NextEncoded() ([]byte, bool, error) {
 func (r *Rows) Close() error {
 	r.m.close()
 	return nil
-}
-
-// Histories calls fn with every version of every row, as far as it is final: keys in
-// order, oldest first, maximal intervals of constant value. key is the record key.
-func (v *View) Histories(
-	ctx context.Context, r Range, fn func(key string, h []Version) (bool, error), opts ...Option,
-) (Answer, error) {
-	a, err := v.resolve(ctx, opts)
-	if err != nil {
-		return a, err
-	}
-	from, to := r.bounds()
-	var b intervals
-	var current []byte
-	flush := func() (bool, error) {
-		if len(b.out) == 0 {
-			return true, nil
-		}
-		vals, err := row.DecodeKey(current)
-		if err != nil {
-			return false, err
-		}
-		h := b.finish()
-		b = intervals{}
-		return fn(row.KeyText(vals), h)
-	}
-	m := v.merge(ctx, func(st *store.Store, emit emitter) error {
-		return st.Histories(from, to, func(key []byte, w wire.Version) (bool, error) {
-			if w.Stamp.At > a.AsOf {
-				return true, nil
-			}
-			return emit(key, w)
-		})
-	})
-	defer m.close()
-	for more := true; more; {
-		e, ok, err := m.next()
-		if err == nil && (!ok || !bytes.Equal(current, e.key)) {
-			more, err = flush()
-			more = more && ok
-		}
-		if err == nil && more {
-			current = append(current[:0], e.key...)
-			err = b.add(e.version)
-		}
-		if err != nil {
-			return a, fmt.Errorf("reading histories of view %s: %w", v.name, err)
-		}
-	}
-	return a, nil
 }
 
 // emitter takes what a partition's scan finds.
