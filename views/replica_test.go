@@ -113,6 +113,7 @@ func TestBrokerGoesAway(t *testing.T) {
 	k := key(t, "north", 1)
 	w.put(10*sec, k, bill("north", 1, "5.00"))
 	w.watermark(20*sec, timeline.Exact)
+	w.cl.Close() // it would look for the broker too
 	before := goleak.IgnoreCurrent()
 	v, err := views.Open(deadline(t), w.config(), "bills")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/tideline/tideline/timeline/kafka"
@@ -145,8 +146,8 @@ func TestTablesKnowHighWaterMarks(t *testing.T) {
 	}
 }
 
-// A partition that its user has paused delivers what it holds, and no more until it is
-// resumed, however often its own queue fills and drains meanwhile.
+// A partition that its user has paused delivers no more until it is resumed; the others
+// go on.
 func TestTablesPauseAndResume(t *testing.T) {
 	c := brokers(t)
 	topic, cl := newTopic(t, c, 2), manual(t, c)
@@ -229,7 +230,9 @@ func TestTablesShutdown(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	goleak.VerifyNone(t, before)
+	// The broker has a new goroutine for each request of the clients that are still open.
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction(
+		"github.com/twmb/franz-go/pkg/kfake.(*clientConn).read.func1"))
 }
 
 // What cannot be read comes out as an error that names the place.
@@ -248,4 +251,26 @@ func TestTablesErrorsNameThePartition(t *testing.T) {
 	case <-deadline(t).Done():
 		t.Fatal("no error comes")
 	}
+}
+
+// A partition that is opened does not wait until the broker gives up waiting for records
+// of those that are at their end.
+func TestTablesOpenBesideIdlePartitions(t *testing.T) {
+	b, c := embeddedBroker(t)
+	topic, cl := newTopic(t, c, 2), manual(t, c)
+	write(t, cl, topic, 0, 0, 1)
+	write(t, cl, topic, 1, 0, 1)
+	fetched := make(chan struct{}, 1000)
+	b.Cluster().ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		if wait := req.(*kmsg.FetchRequest).MaxWaitMillis; wait > 500 {
+			t.Errorf("the broker may take %d ms over a fetch", wait)
+		}
+		fetched <- struct{}{}
+		return nil, nil, false
+	})
+	tables := openTables(t, c)
+	take(t, follow(t, tables, topic, 0, 0), 0)
+	<-fetched
+	take(t, follow(t, tables, topic, 1, 0), 0)
 }
