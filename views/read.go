@@ -89,7 +89,7 @@ func (v *View) resolve(ctx context.Context, opts []Option) (Answer, error) {
 	}
 	need := q.atLeast
 	if q.named {
-		need = q.asOf
+		need = max(need, q.asOf)
 	}
 	at, quality, changed := v.least()
 	if at < need || at == timeline.MinTime {
