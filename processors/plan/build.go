@@ -266,7 +266,7 @@ func (b *builder) sourceStage(s *Stream, x *Exchange) *Stage {
 }
 
 func (b *builder) viewStage(q *compiled) (*Stage, error) {
-	st := &Stage{Name: q.view.Name, Partitions: q.partitions, Join: q.join}
+	st := &Stage{Name: q.view.Name, Partitions: q.partitions, Join: q.join, Op: q.join}
 	for i, l := range q.lanes {
 		in := Input{Topic: l.stream.Topic, Stream: l.stream, Columns: q.kept[i]}
 		if !direct(l.stream, q.partitions) {

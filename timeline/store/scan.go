@@ -24,13 +24,31 @@ const (
 func (s *Store) Scan(from, to []byte, t timeline.Time,
 	fn func(orderKey []byte, v wire.Version) (bool, error),
 ) error {
+	return s.scan(from, to, endOf(t), fn)
+}
+
+// ScanBefore is Scan of what an operator sees when it processes the message of a stamp:
+// the rows as of just before it.
+func (s *Store) ScanBefore(from, to []byte, st timeline.Stamp,
+	fn func(orderKey []byte, v wire.Version) (bool, error),
+) error {
+	limit, ok := justBefore(st)
+	if !ok {
+		return nil
+	}
+	return s.scan(from, to, limit, fn)
+}
+
+func (s *Store) scan(from, to []byte, limit timeline.Stamp,
+	fn func(orderKey []byte, v wire.Version) (bool, error),
+) error {
 	c, done, err := s.snapshot(from == nil && to == nil)
 	if err != nil {
 		return err
 	}
 	defer done()
 	for ok := c.first(from, to); ok; ok = c.nextKey(to) {
-		if !c.descend(endOf(t)) {
+		if !c.descend(limit) {
 			continue
 		}
 		v, err := s.decode(c.it.Value(), c.prefix)
