@@ -18,6 +18,9 @@ type BagJoin struct {
 	Name  string // for errors
 	Kind  JoinKind
 	Sides [2][]row.Column
+	// Unique says that a side has one row at most under a join key: no identity is part
+	// of its record keys.
+	Unique [2]bool
 	Cond  Expr // beyond the join key, over lanes 0 and 1; nil for nothing
 }
 
@@ -194,7 +197,7 @@ func (x *exchange) anyMatch(rows bag, o row.Row) (bool, error) {
 // rows calls fn for the rows of a side under the join key, leaving out one record key.
 func (x *exchange) rows(side int, but string, fn func(sideRow) (bool, error)) error {
 	prefix := lanePrefix(x.part, byte('0'+side))
-	return x.st.Scan(prefix, func(key string, v wire.Version) (bool, error) {
+	each := func(key string, v wire.Version) (bool, error) {
 		if key == but {
 			return true, nil
 		}
@@ -212,7 +215,19 @@ func (x *exchange) rows(side int, but string, fn func(sideRow) (bool, error)) er
 			}
 		}
 		return true, nil
-	})
+	}
+	if !x.j.Unique[side] {
+		return x.st.Scan(prefix, each)
+	}
+	if prefix == but {
+		return nil
+	}
+	v, ok, err := x.st.Get(prefix)
+	if err != nil || !ok || v.Deleted {
+		return err
+	}
+	_, err = each(prefix, v)
+	return err
 }
 
 // match says whether a row of a side and one of the other match beyond the key.

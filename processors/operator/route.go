@@ -25,9 +25,10 @@ type KeyForm struct {
 	// partition key apart by their Identity.
 	Lane     byte
 	Identity []int
-	// KeepNulls sends rows whose partition columns hold a null where they match
-	// nothing; otherwise they are dropped, if there is a lane.
+	// KeepNulls sends rows whose partition columns hold a null where they match nothing,
+	// spread by other columns; otherwise they are dropped, if there is a lane.
 	KeepNulls bool
+	Spread    []int
 }
 
 // Router applies a route; it reuses memory.
@@ -82,7 +83,7 @@ func (r *Router) key() (string, bool, error) {
 	case k.Lane != 0 && null && !k.KeepNulls:
 		return "", false, nil
 	case k.Lane != 0 && null:
-		r.buf = appendParts(r.buf[:0], r.out, k.Identity)
+		r.buf = appendParts(r.buf[:0], r.out, k.Spread)
 		r.buf = append(append(r.buf, keySplit...), laneNull, k.Lane)
 		return string(r.buf), true, nil
 	}

@@ -39,7 +39,8 @@ type Stage struct {
 	// may be forgotten.
 	History bool
 
-	query string // view stage: the normalised SQL
+	query string // the SQL it comes from
+	what  string // what the operator does, for people
 }
 
 // Table returns the stage's table topic, by goka's rule.
