@@ -102,6 +102,10 @@ func addTo(total *big.Int, exp int64, v row.Value, sign int64) (int64, error) {
 	switch v := v.(type) {
 	case int64:
 		unit.SetInt64(v)
+	case bool:
+		if v {
+			unit.SetInt64(1)
+		}
 	case decimal.Decimal:
 		unit.Set(v.Coefficient())
 		at := int64(v.Exponent())

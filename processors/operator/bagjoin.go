@@ -21,7 +21,7 @@ type BagJoin struct {
 	// Unique says that a side has one row at most under a join key: no identity is part
 	// of its record keys.
 	Unique [2]bool
-	Cond  Expr // beyond the join key, over lanes 0 and 1; nil for nothing
+	Cond   Expr // beyond the join key, over lanes 0 and 1; nil for nothing
 }
 
 // side is one row of an input, as often as it is there.
