@@ -109,7 +109,7 @@ func (d *decoder) checkPlace(r *kgo.Record, key string, at timeline.Time) error 
 	if want := kafka.PartitionOf(key, d.partitions); want != r.Partition {
 		return &feed.DecodeError{Reason: wire.WrongPartition, At: at, Err: fmt.Errorf(
 			"key %q belongs in partition %d of %d by murmur2, the record stands in %d; "+
-				"if the topic is written with another partitioner, name it under partitioner:",
+				"if the topic is written with another partitioner, name it in the pipeline file",
 			key, want, d.partitions, r.Partition)}
 	}
 	return nil

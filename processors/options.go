@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/tideline/tideline/processors/plan"
-	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/kafka"
 )
 
@@ -27,7 +25,8 @@ type Options struct {
 	// UntilEnd makes the run a bounded replay: every stream is read to the end it had at
 	// the start, all of that becomes final, and Run returns.
 	UntilEnd bool
-	// CommitEvery paces commits, default 500 ms; WatermarkEvery paces the watermarks
+	// CommitEvery paces commits, default 500 ms, 100 ms in a bounded replay;
+	// WatermarkEvery paces the watermarks
 	// that stages tell each other, default 5 ms.
 	CommitEvery, WatermarkEvery time.Duration
 	// ClockEvery paces the entries of the clock topic, default 100 ms.
@@ -50,6 +49,9 @@ func (o *Options) fill() {
 	}
 	if o.CommitEvery == 0 {
 		o.CommitEvery = 500 * time.Millisecond
+		if o.UntilEnd {
+			o.CommitEvery = 100 * time.Millisecond // the end shows in the commits
+		}
 	}
 	if o.WatermarkEvery == 0 {
 		o.WatermarkEvery = 5 * time.Millisecond
@@ -57,14 +59,4 @@ func (o *Options) fill() {
 	if o.ClockEvery == 0 {
 		o.ClockEvery = 100 * time.Millisecond
 	}
-}
-
-// final is the instant up to which a bounded replay that starts at now makes everything
-// final: no accepted event time lies beyond it.
-func final(p *plan.Plan, now time.Time) timeline.Time {
-	ahead := time.Minute
-	for _, s := range p.Streams {
-		ahead = max(ahead, s.MaxAhead)
-	}
-	return timeline.FromTime(now.Add(ahead))
 }

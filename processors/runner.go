@@ -28,7 +28,7 @@ type Runner struct {
 	tables   *kafka.Tables
 	clock    *feed.Clock
 	ends     map[string][]int64
-	final    timeline.Time
+	final    *feed.Final // of a bounded replay, else nil
 	future   *feed.Future
 }
 
@@ -76,8 +76,6 @@ func (r *Runner) open(ctx context.Context) error {
 	if r.tables, err = kafka.NewTables(r.opts.Kafka); err != nil {
 		return err
 	}
-	now := r.opts.Now()
-	r.final = final(r.plan, now)
 	if err := r.createTopics(ctx); err != nil {
 		return err
 	}
@@ -86,6 +84,7 @@ func (r *Runner) open(ctx context.Context) error {
 	}
 	r.future = feed.NewFuture(r.opts.Kafka, catalog.DeadLetterTopic(r.plan.Pipeline.Name))
 	if r.opts.UntilEnd {
+		r.final = feed.NewFinal(timeline.FromTime(r.opts.Now()))
 		var topics []string
 		for _, s := range r.plan.Streams {
 			topics = append(topics, s.Topic)
@@ -291,8 +290,8 @@ func (r *Runner) waitFinal(ctx context.Context) error {
 }
 
 func (r *Runner) complete(ctx context.Context, adm *kadm.Client) (bool, error) {
-	least := timeline.MaxTime // over all stream partitions
-	announced := timeline.MaxTime
+	announced := timeline.MaxTime // least over all partitions of all stages
+	read := true
 	for _, s := range r.plan.Stages {
 		status, err := feed.FetchStatus(ctx, adm, s.Group)
 		if err != nil {
@@ -304,13 +303,11 @@ func (r *Runner) complete(ctx context.Context, adm *kadm.Client) (bool, error) {
 		for _, st := range status {
 			announced = min(announced, st.Announced)
 			if ends, ok := r.ends[st.Topic]; ok {
-				if st.Offset < ends[st.Partition] || st.Announced < st.Progress.MaxAt ||
-					st.Announced == timeline.MinTime {
-					return false, nil
-				}
-				least = min(least, st.Announced)
+				read = read && st.Offset >= ends[st.Partition]
+				// Another process may have read a later event time.
+				r.final.Raise(st.Progress.MaxAt)
 			}
 		}
 	}
-	return announced >= least, nil
+	return read && announced >= r.final.At(), nil
 }

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tideline/tideline/timeline/internal/civil"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline/internal/civil"
 )
 
 func TestTimeString(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lovoo/goka"
@@ -19,7 +20,6 @@ import (
 	"github.com/tideline/tideline/timeline/kafka"
 	"github.com/tideline/tideline/timeline/row"
 	"github.com/tideline/tideline/timeline/store"
-	"github.com/tideline/tideline/timeline/wire"
 )
 
 // Config says which pipeline's views to read, and where to keep replicas.
@@ -48,9 +48,10 @@ type View struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
+	stores []atomic.Pointer[store.Store] // by partition; nil until opened
+
 	mu     sync.Mutex
 	failed error
-	stores []*store.Store // by partition; nil until opened
 }
 
 // Load reads the catalog of a pipeline.
@@ -93,16 +94,21 @@ func OpenIn(ctx context.Context, c Config, cat *catalog.Catalog, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	v := &View{
-		name: meta.Name, meta: *meta, version: cat.Version, pipeline: cat.Pipeline,
-		schema: schema, keyTypes: catalog.KeyTypes(schema),
-		retention: timeline.Duration(meta.Retention),
-		dir:       c.Dir, done: make(chan struct{}), stores: make([]*store.Store, meta.Partitions),
-	}
+	v := newView(cat, *meta, schema, c.Dir)
 	if err := v.start(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening view %s: %w", v.name, err), v.release())
 	}
 	return v, nil
+}
+
+func newView(cat *catalog.Catalog, meta catalog.View, schema row.Schema, dir string) *View {
+	return &View{
+		name: meta.Name, meta: meta, version: cat.Version, pipeline: cat.Pipeline,
+		schema: schema, keyTypes: catalog.KeyTypes(schema),
+		retention: timeline.Duration(meta.Retention),
+		dir:       dir, done: make(chan struct{}),
+		stores: make([]atomic.Pointer[store.Store], meta.Partitions),
+	}
 }
 
 func (v *View) start(ctx context.Context, c Config) error {
@@ -175,9 +181,7 @@ func (v *View) openStore(_ string, p int32) (storage.Storage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening replica of %s/%d: %w", v.meta.Table, p, err)
 	}
-	v.mu.Lock()
-	v.stores[p] = st
-	v.mu.Unlock()
+	v.stores[p].Store(st)
 	return st, nil
 }
 
@@ -192,14 +196,13 @@ func (v *View) update(ctx goka.UpdateContext, s storage.Storage, key string, val
 	if v.retention == 0 || key == "" || key[0] != 0xFF {
 		return nil
 	}
-	w, err := wire.DecodeWatermark(value)
-	if err != nil {
-		return err
+	// The horizon is the view's, not the partition's: one partition may be far behind,
+	// and the others must keep what can still be asked for.
+	at, _ := v.Watermark()
+	if at == timeline.MinTime {
+		return nil
 	}
-	v.mu.Lock()
-	st := v.stores[ctx.Partition()]
-	v.mu.Unlock()
-	return st.SetHorizon(w.At - v.retention)
+	return v.part(ctx.Partition()).SetHorizon(at - v.retention)
 }
 
 // Close stops following the view and frees what it holds.

@@ -74,9 +74,7 @@ func (v *View) least() (timeline.Time, timeline.Quality, <-chan struct{}) {
 	return at, quality, changed
 }
 
-func (v *View) part(p int32) *store.Store {
-	return v.stores[p] // written before Open returns, constant afterwards
-}
+func (v *View) part(p int32) *store.Store { return v.stores[p].Load() }
 
 // Resolve fixes the instant that a read with these options would be for, waiting for it
 // as the read would: for answers that take several reads, each then AsOf that instant.

@@ -39,8 +39,8 @@ func viewCatalog() *catalog.Catalog {
 	}}}
 }
 
-// writeTable fills the table topic: viewVersions versions of each of viewKeys keys.
-func writeTable(b *testing.B, c kafka.Config, cat *catalog.Catalog) {
+// writeTable fills the table topic: so many versions of each of so many keys.
+func writeTable(b *testing.B, c kafka.Config, cat *catalog.Catalog, keys, versions int) {
 	b.Helper()
 	cl := producer(b, c)
 	ctx := context.Background()
@@ -60,8 +60,8 @@ func writeTable(b *testing.B, c kafka.Config, cat *catalog.Catalog) {
 	}
 	const start = timeline.Time(1_700_000_000_000_000)
 	at := start
-	for n := range viewVersions {
-		for id := range viewKeys {
+	for n := range versions {
+		for id := range keys {
 			at += 100
 			r := row.AppendRow(nil, row.Row{
 				int64(id), int64(id % 1000), "shipped", float64(n) * 1.5, "sku-" + strconv.Itoa(id%5000), n%2 == 0,
@@ -85,18 +85,16 @@ func BenchmarkView(b *testing.B) {
 	ctx := context.Background()
 	for range b.N {
 		c, cat := broker(b), viewCatalog()
-		writeTable(b, c, cat)
+		writeTable(b, c, cat, viewKeys, viewVersions)
 		start := time.Now()
-		stop := profile(b)
 		v, err := views.OpenIn(ctx, views.Config{Kafka: c, Pipeline: "bench", Dir: b.TempDir()},
 			cat, "order_view")
 		if err != nil {
 			b.Fatal(err)
 		}
-		stop()
 		b.ReportMetric(viewKeys*viewVersions/time.Since(start).Seconds(), "recovered-versions/s")
 		pointReads(b, v)
-		export(b, v)
+		export(b, v, "-20-versions")
 		if err := v.Close(); err != nil {
 			b.Fatal(err)
 		}
@@ -128,18 +126,37 @@ func pointReads(b *testing.B, v *views.View) {
 	b.ReportMetric(float64(took[n*99/100].Nanoseconds())/1e3, "read-p99-µs")
 }
 
-func export(b *testing.B, v *views.View) {
+// BenchmarkExport exports a view of a million keys with two versions each.
+func BenchmarkExport(b *testing.B) {
+	for range b.N {
+		c, cat := broker(b), viewCatalog()
+		writeTable(b, c, cat, 1_000_000, 2)
+		v, err := views.OpenIn(context.Background(),
+			views.Config{Kafka: c, Pipeline: "bench", Dir: b.TempDir()}, cat, "order_view")
+		if err != nil {
+			b.Fatal(err)
+		}
+		export(b, v, "")
+		if err := v.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func export(b *testing.B, v *views.View, suffix string) {
 	b.Helper()
 	at, quality := v.Watermark()
 	name, version := v.Pipeline()
 	meta := arrow.Meta{View: v.Name(), AsOf: at, Watermark: at, Quality: quality,
 		Pipeline: name, PipelineVersion: version}
+	stop := profile(b)
 	start := time.Now()
 	rows := exportFile(b, v, meta, filepath.Join(b.TempDir(), "view.arrow"))
-	b.ReportMetric(float64(rows)/time.Since(start).Seconds(), "arrow-rows/s")
+	stop()
+	b.ReportMetric(float64(rows)/time.Since(start).Seconds(), "arrow-rows/s"+suffix)
 	start = time.Now()
 	rows = exportFile(b, v, meta, filepath.Join(b.TempDir(), "view.parquet"))
-	b.ReportMetric(float64(rows)/time.Since(start).Seconds(), "parquet-rows/s")
+	b.ReportMetric(float64(rows)/time.Since(start).Seconds(), "parquet-rows/s"+suffix)
 }
 
 func exportFile(b *testing.B, v *views.View, meta arrow.Meta, path string) int64 {

@@ -49,11 +49,14 @@ func Command() *cobra.Command {
 	f := cmd.Flags()
 	f.Int64Var(&o.ShuffleSeed, "shuffle-seed", 0,
 		"deliver in another interleaving of topics and partitions; each partition keeps its order")
-	f.IntVar(&o.Partitions, "partitions", 0, "number of internal partitions (default: as the pipeline says)")
+	f.IntVar(&o.Partitions, "partitions", 0,
+		"number of internal partitions (default: as the pipeline says)")
 	f.IntVar(&o.RestartEvery, "restart-every", 0, "stop and start the pipeline after every N records")
 	f.IntVar(&o.Processes, "processes", 1, "how many runners share the pipeline")
-	f.StringVar(&o.Actual, "actual", "", "write what was read into this folder, in the form of the test's files")
-	f.StringSliceVar(&o.Brokers, "brokers", nil, "run on this Kafka instead of an embedded broker per folder")
+	f.StringVar(&o.Actual, "actual", "",
+		"write what was read into this folder, in the form of the test's files")
+	f.StringSliceVar(&o.Brokers, "brokers", nil,
+		"run on this Kafka instead of an embedded broker per folder")
 	f.DurationVar(&o.Timeout, "timeout", 0, "limit for one folder (default 10m)")
 	f.BoolVarP(&verbose, "verbose", "v", false, "log what the pipeline does to standard error")
 	return cmd

@@ -161,9 +161,9 @@ func (a *actual) write(dir string) error {
 		}
 		w := bufio.NewWriter(f)
 		if b := a.files[name]; b != nil {
-			w.Write(b.Bytes())
+			_, err = w.Write(b.Bytes())
 		}
-		if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		if err := errors.Join(err, w.Flush(), f.Close()); err != nil {
 			return fmt.Errorf("writing what was read: %w", err)
 		}
 	}
@@ -194,7 +194,8 @@ func millis(t timeline.Time) json.Number {
 	if t%1000 == 0 {
 		return json.Number(fmt.Sprint(int64(t) / 1000))
 	}
-	return json.Number(strings.TrimRight(fmt.Sprintf("%d.%03d", t.Millis(), int64(t)-t.Millis()*1000), "0"))
+	text := fmt.Sprintf("%d.%03d", t.Millis(), int64(t)-t.Millis()*1000)
+	return json.Number(strings.TrimRight(text, "0"))
 }
 
 // judge compares what was read with what the folder expects.

@@ -220,7 +220,7 @@ func (r *run) awaitProgress(ctx context.Context) {
 // fleet is a number of runners that share the pipeline.
 type fleet struct {
 	group  *errgroup.Group
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // ends with the runners, and says why
 	cancel context.CancelFunc
 }
 

@@ -136,7 +136,7 @@ func (d *demo) questions(ctx context.Context, b *datadir.Broker, p *spec.Pipelin
 	if err := d.ask(ctx, "dead-letters"); err != nil {
 		return err
 	}
-	d.title(6, "What became of every record: read = applied + duplicate + dead + heartbeats.")
+	d.title(6, "What became of every record: read = applied + duplicate + dead.")
 	if err := d.counters(ctx, b, p); err != nil {
 		return err
 	}

@@ -24,8 +24,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status", Short: "Show position, lag and watermark, and what holds them back",
 		Long: `Shows, as last committed: what became of the records of each stream, how far each stage
 has come in each partition, and the watermark of each view. READ is the sum of APPLIED,
-DUPLICATE, DEAD and BEATS (heartbeats). LATE is part of DEAD; RAISED is part of APPLIED:
-records whose event time was below their predecessor's in a log that keeps order.`,
+DUPLICATE and DEAD. LATE is part of DEAD. Part of APPLIED are BEATS, records that carry
+only time, and RAISED, whose event time was below their predecessor's in a log that keeps
+order.`,
 		Args: cobra.NoArgs,
 	}
 	a.pipelineFlags(cmd)

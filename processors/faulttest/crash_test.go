@@ -12,18 +12,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/tideline/tideline/timeline/kafka/embedded"
 )
 
-// job is what worker number i does in this world. Every second one is a static member.
+// job is what worker number i does in this world. One of the three is a static member.
 func (w *world) job(i int, untilEnd bool) job {
 	j := job{
 		Brokers: w.k.Brokers, File: w.file, UntilEnd: untilEnd,
 		Dir:     filepath.Join(w.tmp, fmt.Sprint("worker-", i)),
 		Session: 400 * time.Millisecond,
+		Memory:  1 << 20, // so little that inputs are paused and changes go to disk
 		Log:     os.Getenv("TIDELINE_FAULT_LOG") != "",
 	}
 	if i%2 == 1 {
@@ -42,10 +42,10 @@ type tripwire struct {
 }
 
 // newTripwire watches a broker; it is set by arm.
-func newTripwire(b *embedded.Broker) *tripwire {
+func newTripwire(b *kfake.Cluster) *tripwire {
 	w := &tripwire{}
-	b.Cluster().Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
-		b.Cluster().KeepControl()
+	b.Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.KeepControl()
 		w.see(r.Key())
 		return nil, nil, false
 	})
@@ -144,7 +144,11 @@ func (c *crew) strike(untilEnd bool) {
 	c.t.Helper()
 	i, key, n := c.pick(), moments[c.rnd.IntN(len(moments))], 1+c.rnd.IntN(30)
 	p := c.on[i]
-	c.log = append(c.log, fmt.Sprintf("worker %d of %d at %v %d", i, len(c.on), key.Name(), n))
+	begun := time.Now()
+	defer func() {
+		c.log = append(c.log, fmt.Sprintf("worker %d of %d at %v %d: %v\n", i, len(c.on),
+			key.Name(), n, time.Since(begun).Round(time.Millisecond)))
+	}()
 	switch kind := c.rnd.IntN(10); {
 	case kind == 0 && len(c.on) > 1:
 		c.suspend(i, key, n)
@@ -182,16 +186,19 @@ func (c *crew) suspend(i int, key kmsg.Key, n int) {
 // crash feeds the input in portions, each between two faults, and compares in the end.
 func crash(t *testing.T, pipeline string, input []*kgo.Record, faults int, seed uint64) {
 	t.Helper()
-	want := undisturbed(t, pipeline, input)
+	want := undisturbed(t, pipeline, 4, input)
 	w := newWorld(t, pipeline, 4)
 	c := &crew{
 		t: t, w: w, wire: newTripwire(w.broker),
 		rnd: rand.New(rand.NewPCG(seed, 3)), on: map[int]*process{},
 	}
 	defer func() {
-		if t.Failed() {
+		if t.Failed() || testing.Verbose() {
 			t.Logf("seed %d: %v", seed, c.log)
 			for _, p := range c.on {
+				if !t.Failed() {
+					break
+				}
 				t.Logf("worker %s said:\n%s", p.name, p.out)
 			}
 		}

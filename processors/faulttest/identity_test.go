@@ -39,10 +39,10 @@ func (e export) equals(t *testing.T, want export) {
 	same(t, "answers", e.answers, want.answers)
 }
 
-// undisturbed runs a pipeline over an input in one process, once.
-func undisturbed(t *testing.T, pipeline string, input []*kgo.Record) export {
+// undisturbed runs a pipeline over an input in one process, once, with n partitions.
+func undisturbed(t *testing.T, pipeline string, n int, input []*kgo.Record) export {
 	t.Helper()
-	w := newWorld(t, pipeline, 4)
+	w := newWorld(t, pipeline, n)
 	w.produce(copies(input)...)
 	must(t, w.replay(processors.Options{}))
 	return w.export()
@@ -60,7 +60,7 @@ func TestIdentity(t *testing.T) {
 		{"generated", mixPipeline, generated(5_000, 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			want := undisturbed(t, c.pipeline, c.input)
+			want := undisturbed(t, c.pipeline, 4, c.input)
 			for n := 1; n <= 3; n++ {
 				t.Run(fmt.Sprint(n, " processes"), func(t *testing.T) {
 					w := newWorld(t, c.pipeline, 4)

@@ -118,7 +118,9 @@ views:
     sql: SELECT l.id, l.a, l.n, r.b FROM lefts l LEFT JOIN rights r ON r.id = l.id
   either:
     retention: forever
-    sql: SELECT coalesce(l.id, r.id) AS id, l.n, r.b FROM lefts l FULL OUTER JOIN rights r ON r.id = l.id
+    sql: |
+      SELECT coalesce(l.id, r.id) AS id, l.n, r.b
+      FROM lefts l FULL OUTER JOIN rights r ON r.id = l.id
 `
 
 // epoch is when generated input begins.

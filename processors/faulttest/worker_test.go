@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,6 +35,7 @@ type job struct {
 	Memory   int64
 	Session  time.Duration
 	Log      bool
+	Measure  bool // say how much heap was live at most
 }
 
 func TestMain(m *testing.M) {
@@ -76,7 +79,37 @@ func work(text string) error {
 	if err != nil {
 		return err
 	}
-	return r.Run(ctx)
+	if !j.Measure {
+		return r.Run(ctx)
+	}
+	peak := watchHeap()
+	err = r.Run(ctx)
+	fmt.Println("peak heap", peak())
+	return err
+}
+
+// watchHeap samples what the heap holds after each garbage collection, which it makes
+// frequent, until the function returned is called for the greatest.
+func watchHeap() func() uint64 {
+	debug.SetGCPercent(20)
+	stop, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		most := uint64(0)
+		for {
+			select {
+			case <-tick.C:
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			case <-stop:
+				peak <- most
+				return
+			}
+		}
+	}()
+	return func() uint64 { close(stop); return <-peak }
 }
 
 // process is a worker process as the test sees it.

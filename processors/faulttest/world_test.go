@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tideline/tideline/processors"
@@ -28,19 +30,20 @@ import (
 )
 
 // patience is how long a condition may take before the test gives up.
-const patience = 3 * time.Minute
+var patience = time.Minute + time.Duration(env("TIDELINE_KILLS", 0))*5*time.Second
 
 // world is a broker with a pipeline's topics on it.
 type world struct {
 	t      *testing.T
 	ctx    context.Context
-	broker *embedded.Broker
+	broker *kfake.Cluster
 	k      kafka.Config
 	cl     *kgo.Client // places records where they say
 	adm    *kadm.Client
 	tmp    string
 	file   string
 	spec   *spec.Pipeline
+	failed atomic.Pointer[error] // why a live pipeline ended by itself
 }
 
 // newWorld starts a broker for the pipeline in text, with n partitions for each topic
@@ -48,22 +51,20 @@ type world struct {
 func newWorld(t *testing.T, text string, n int) *world {
 	t.Helper()
 	b, err := embedded.Start("")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(b.Close)
-	w := inWorld(t, b, text)
+	w := inWorld(t, b.Cluster(), text)
 	w.createTopics(n)
 	return w
 }
 
 // inWorld is newWorld on a broker that runs already, and without topics.
-func inWorld(t *testing.T, b *embedded.Broker, text string) *world {
+func inWorld(t *testing.T, b *kfake.Cluster, text string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	w := &world{
-		t: t, ctx: ctx, broker: b, tmp: t.TempDir(), k: kafka.Config{Brokers: b.Addrs()},
+		t: t, ctx: ctx, broker: b, tmp: t.TempDir(), k: kafka.Config{Brokers: b.ListenAddrs()},
 	}
 	w.file = filepath.Join(w.tmp, "pipeline.yaml")
 	must(t, os.WriteFile(w.file, []byte(text), 0o644))
@@ -135,7 +136,13 @@ func (w *world) live(o processors.Options) (stop func() error) {
 	r := w.runner(o)
 	ctx, cancel := context.WithCancel(w.ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx) }()
+	go func() {
+		err := r.Run(ctx)
+		if ctx.Err() == nil {
+			w.failed.Store(&err)
+		}
+		ended <- err
+	}()
 	stopped := false
 	stop = func() error {
 		if stopped {
@@ -159,6 +166,9 @@ func (w *world) until(what string, ok func() bool) {
 		case <-tick.C:
 		case <-w.ctx.Done():
 			w.t.Fatalf("waiting until %s: %v", what, w.ctx.Err())
+		}
+		if err := w.failed.Load(); err != nil {
+			w.t.Fatalf("waiting until %s: the pipeline ended: %v", what, *err)
 		}
 	}
 }
@@ -234,6 +244,16 @@ func (w *world) answers(at timeline.Time) string {
 		must(w.t, errors.Join(err, v.Close()))
 	}
 	return b.String()
+}
+
+// watermark is how far a view is final; timeline.MinTime if nobody has said.
+func (w *world) watermark(view string) timeline.Time {
+	w.t.Helper()
+	v, err := views.Open(w.ctx, views.Config{Kafka: w.k, Pipeline: w.spec.Name}, view)
+	must(w.t, err)
+	at, _ := v.Watermark()
+	must(w.t, v.Close())
+	return at
 }
 
 // letters lists the dead letters, each record once: "topic/partition/offset reason".

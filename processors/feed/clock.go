@@ -102,10 +102,10 @@ func (c *Clock) Read(ctx context.Context, k kafka.Config, topic string) error {
 
 // ignoreStop drops an error that comes of being told to stop.
 func ignoreStop(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (c *Clock) wake() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,6 +23,7 @@ type committedInput struct {
 	progress  align.Progress
 	announced timeline.Time // greatest watermark announced to the stage's readers
 	next      int64         // where fetching goes on
+	seals     []seal        // by end; streams only
 }
 
 func freshInput() committedInput {
@@ -39,19 +41,22 @@ func (c *Config) fresh() []committedInput {
 	return out
 }
 
-// The metadata of a commit is "1;<announced watermark, µs>;<progress>".
+// The metadata of a commit is "1;<announced watermark, µs>;<seals>;<progress>", with the
+// seals as "<end>:<at, µs>" and commas between them.
 const metadataVersion = "1"
 
-func formatMetadata(announced timeline.Time, p align.Progress) string {
+func formatMetadata(announced timeline.Time, seals []seal, p align.Progress) string {
 	b := append([]byte(metadataVersion), ';')
 	b = strconv.AppendInt(b, int64(announced), 36)
+	b = append(b, ';')
+	b = appendSeals(b, seals)
 	b = append(b, ';')
 	return string(p.AppendText(b))
 }
 
 func parseMetadata(s string) (committedInput, error) {
-	parts := strings.SplitN(s, ";", 3)
-	if len(parts) != 3 || parts[0] != metadataVersion {
+	parts := strings.SplitN(s, ";", 4)
+	if len(parts) != 4 || parts[0] != metadataVersion {
 		return committedInput{}, fmt.Errorf("reading commit metadata %q: "+
 			"not written by this version; reset the group's offsets to start anew", s)
 	}
@@ -59,11 +64,15 @@ func parseMetadata(s string) (committedInput, error) {
 	if err != nil {
 		return committedInput{}, fmt.Errorf("reading commit metadata %q: %w", s, err)
 	}
-	p, err := align.ParseProgress(parts[2])
+	seals, err := parseSeals(parts[2])
+	if err != nil {
+		return committedInput{}, fmt.Errorf("reading commit metadata %q: %w", s, err)
+	}
+	p, err := align.ParseProgress(parts[3])
 	if err != nil {
 		return committedInput{}, fmt.Errorf("reading commit metadata: %w", err)
 	}
-	return committedInput{progress: p, announced: timeline.Time(announced)}, nil
+	return committedInput{progress: p, announced: timeline.Time(announced), seals: seals}, nil
 }
 
 func readCommit(offset int64, metadata *string) (committedInput, error) {
@@ -185,7 +194,7 @@ type Status struct {
 
 // FetchStatus reads what a group has committed, from anywhere.
 func FetchStatus(ctx context.Context, adm *kadm.Client, group string) ([]Status, error) {
-	fetched, err := adm.FetchOffsets(ctx, group)
+	fetched, err := fetchCommits(ctx, adm, group)
 	if err != nil {
 		if errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, nil
@@ -207,4 +216,28 @@ func FetchStatus(ctx context.Context, adm *kadm.Client, group string) ([]Status,
 		})
 	}
 	return out, nil
+}
+
+// coordinatorPatience is how long a group may be without a coordinator.
+const coordinatorPatience = 30 * time.Second
+
+// fetchCommits waits for the group's coordinator: a new cluster makes the topic of
+// commits only when it is asked for one, and a coordinator that takes over must load it.
+func fetchCommits(
+	ctx context.Context, adm *kadm.Client, group string,
+) (kadm.OffsetResponses, error) {
+	deadline := time.Now().Add(coordinatorPatience)
+	for {
+		fetched, err := adm.FetchOffsets(ctx, group)
+		wait := errors.Is(err, kerr.CoordinatorNotAvailable) ||
+			errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
+		if !wait || time.Now().After(deadline) {
+			return fetched, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -92,7 +93,7 @@ type Config struct {
 	// Ends, if not nil, makes this a bounded replay: each stream partition is read to
 	// the offset given and is then complete up to Final.
 	Ends  map[string][]int64
-	Final timeline.Time
+	Final *Final
 	// Clock delivers the clock topic to clocked streams; nil if none is clocked.
 	Clock *Clock
 	// Future knows the records that were rejected as implausibly far in the future, so
@@ -102,6 +103,30 @@ type Config struct {
 	Now func() time.Time
 	// Committed is told of every successful commit of a partition; may be nil.
 	Committed func(partition int32, cut timeline.Stamp)
+}
+
+// Final is the instant up to which a bounded replay makes everything final: its start, or
+// the greatest event time that it reads, if clocks elsewhere are ahead. All groups of a
+// process share it.
+type Final struct{ at atomic.Int64 }
+
+// NewFinal returns a Final at t.
+func NewFinal(t timeline.Time) *Final {
+	f := new(Final)
+	f.at.Store(int64(t))
+	return f
+}
+
+// At returns the instant.
+func (f *Final) At() timeline.Time { return timeline.Time(f.at.Load()) }
+
+// Raise moves the instant on to t, unless it is later already.
+func (f *Final) Raise(t timeline.Time) {
+	for old := f.at.Load(); int64(t) > old; old = f.at.Load() {
+		if f.at.CompareAndSwap(old, int64(t)) {
+			return
+		}
+	}
 }
 
 func (c *Config) topics() []string {

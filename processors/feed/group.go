@@ -58,7 +58,8 @@ func (g *Group) connect() error {
 		kgo.Balancers(balancer{}),
 		kgo.SessionTimeout(g.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(heartbeat),
-		kgo.RebalanceTimeout(max(60*time.Second, g.cfg.SessionTimeout)),
+		// How long the others wait for a member to finish and commit its work.
+		kgo.RebalanceTimeout(max(5*time.Second, g.cfg.SessionTimeout*4/3)),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.KeepControlRecords(),
@@ -73,6 +74,9 @@ func (g *Group) connect() error {
 	if g.cfg.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(g.cfg.InstanceID))
 	}
+	// The callbacks run as soon as there is a client: they wait here until it is known.
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	cl, err := g.cfg.Kafka.NewClient(opts...)
 	if err != nil {
 		return err
@@ -109,7 +113,10 @@ func (g *Group) onOffsets(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFet
 func (g *Group) onAdjust(
 	ctx context.Context, offsets map[string]map[int32]kgo.Offset,
 ) (map[string]map[int32]kgo.Offset, error) {
-	starts, err := kadm.NewClient(g.cl).ListStartOffsets(ctx, g.cfg.topics()...)
+	g.mu.Lock()
+	cl := g.cl
+	g.mu.Unlock()
+	starts, err := kadm.NewClient(cl).ListStartOffsets(ctx, g.cfg.topics()...)
 	if err == nil {
 		err = starts.Error()
 	}

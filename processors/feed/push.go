@@ -20,6 +20,7 @@ func (w *worker) push(b batch) error {
 		if r.Offset < l.next || l.end >= 0 && r.Offset >= l.end {
 			continue
 		}
+		w.passSeals(b.input, r.Offset)
 		l.next = r.Offset + 1
 		if r.Attrs.IsControl() {
 			w.merge.Reached(b.input, l.next)
@@ -35,6 +36,7 @@ func (w *worker) push(b batch) error {
 			return err
 		}
 	}
+	w.passSeals(b.input, l.next)
 	return nil
 }
 
@@ -70,8 +72,9 @@ func (w *worker) pushExchange(input int, r *kgo.Record) error {
 			At: c.Stamp.At, N: c.Stamp.N, Output: c.Output, Data: data,
 		})
 		return err
+	default:
+		return damaged(fmt.Errorf("unexpected record kind %d", kind))
 	}
-	return damaged(fmt.Errorf("unexpected record kind %d", kind))
 }
 
 // pushStream reads a record of a source topic.
@@ -102,6 +105,9 @@ func (w *worker) pushStream(input int, r *kgo.Record) error {
 			Reason: wire.Future, At: d.At,
 			Err: fmt.Errorf("event time %s is more than max_ahead (%s) past the clock", d.At, in.MaxAhead),
 		})
+	}
+	if w.cfg.Final != nil && rec.At > w.cfg.Final.At() {
+		w.cfg.Final.Raise(rec.At)
 	}
 	verdict, ref, err := w.merge.Push(rec)
 	switch {

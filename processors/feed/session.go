@@ -11,8 +11,6 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/tideline/tideline/timeline"
 )
 
 // errLost ends a session whose partitions another member has taken over: there is
@@ -27,9 +25,10 @@ type session struct {
 	workers map[int32]*worker
 	fail    error // found before the start
 
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // goka asks for it: Context
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	hurry  chan struct{} // a commit is wanted now
 
 	commitMu  sync.Mutex
 	committed map[int32]string // last metadata committed, by partition
@@ -39,7 +38,7 @@ func newSession(
 	g *Group, pending map[int32]struct{}, resume map[int32][]committedInput, fail error,
 ) *session {
 	s := &session{
-		g: g, fail: fail, done: make(chan struct{}),
+		g: g, fail: fail, done: make(chan struct{}), hurry: make(chan struct{}, 1),
 		workers: map[int32]*worker{}, committed: map[int32]string{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
@@ -82,7 +81,6 @@ func (s *session) run(ctx context.Context, handler sarama.ConsumerGroupHandler) 
 	if err := handler.Setup(s); err != nil {
 		return errors.Join(fmt.Errorf("setting up: %w", err), handler.Cleanup(s))
 	}
-	s.g.cl.ResumeFetchPartitions(s.Claims()) // an earlier session may have paused some
 	var wg sync.WaitGroup
 	guard := func(what string, fn func() error) {
 		wg.Add(1)
@@ -136,7 +134,7 @@ func (s *session) poll() error {
 	for {
 		fetches := s.g.cl.PollRecords(s.ctx, 20_000)
 		if s.ctx.Err() != nil || fetches.IsClientClosed() {
-			return nil
+			return nil //nolint:nilerr // told to stop
 		}
 		var err error
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
@@ -170,10 +168,11 @@ func (s *session) commitLoop() error {
 		case <-s.ctx.Done():
 			return nil
 		case <-tick.C:
-			// A commit that fails is repeated by the next one; losing the session shows
-			// up as a lost assignment.
-			_ = s.commit(s.ctx)
+		case <-s.hurry:
 		}
+		// A commit that fails is repeated by the next one; losing the session shows
+		// up as a lost assignment.
+		_ = s.commit(s.ctx)
 	}
 }
 
@@ -192,14 +191,13 @@ func (s *session) commit(ctx context.Context) error {
 	defer s.commitMu.Unlock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	metadata := map[string]map[int32]string{}
-	cuts := map[int32]timeline.Stamp{}
-	texts := map[int32]string{}
+	snaps := map[int32]*snapshot{}
 	for p, w := range s.workers {
 		snap := w.snapshot.Load()
 		if snap == nil || s.committed[p] == snap.text {
 			continue
 		}
-		cuts[p], texts[p] = snap.cut, snap.text
+		snaps[p] = snap
 		for i, in := range s.g.cfg.Inputs {
 			if offsets[in.Topic] == nil {
 				offsets[in.Topic] = map[int32]kgo.EpochOffset{}
@@ -231,10 +229,11 @@ func (s *session) commit(ctx context.Context) error {
 	if failed != nil {
 		return failed
 	}
-	for p, text := range texts {
-		s.committed[p] = text
+	for p, snap := range snaps {
+		s.committed[p] = snap.text
+		s.workers[p].committed(snap)
 		if s.g.cfg.Committed != nil {
-			s.g.cfg.Committed(p, cuts[p])
+			s.g.cfg.Committed(p, snap.cut)
 		}
 	}
 	return nil

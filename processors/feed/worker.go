@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ type batch struct {
 type snapshot struct {
 	offsets  []int64  // by input
 	metadata []string // by input
+	seals    [][]seal // by input
 	cut      timeline.Stamp
 	text     string // tells snapshots apart
 }
@@ -35,7 +37,10 @@ type lane struct {
 	next    int64 // offset after the last record seen
 	end     int64 // bounded replay: read to here; -1: unbounded
 	ended   bool
+	final   timeline.Time // what the merge was promised at the end
 	paused  bool
+	seals   []seal // the first passed of them are known to the merge, or will be by End
+	passed  int
 
 	// waiting holds a clocked stream's records whose lateness the clock topic has not
 	// settled yet, in offset order: known is the offset up to which it has.
@@ -66,6 +71,9 @@ type worker struct {
 	scratch    []byte
 
 	snapshot atomic.Pointer[snapshot]
+	sealing  bool                     // lanes have seals that no snapshot holds yet
+	durable  atomic.Pointer[[][]seal] // by input, as committed
+	wake     chan struct{}            // a snapshot has been committed
 
 	markMu sync.Mutex
 	marks  []int64
@@ -80,6 +88,7 @@ func newWorker(s *session, p int32, resume []committedInput) (*worker, error) {
 		out:       make(chan *sarama.ConsumerMessage, 64),
 		idle:      make(chan *sarama.ConsumerMessage),
 		announced: timeline.MinTime,
+		wake:      make(chan struct{}, 1),
 	}
 	progress := make([]align.Progress, len(cfg.Inputs))
 	for i, in := range cfg.Inputs {
@@ -109,6 +118,8 @@ func newWorker(s *session, p int32, resume []committedInput) (*worker, error) {
 	}
 	for i := range w.lanes {
 		w.merge.Reached(i, w.lanes[i].next) // an empty log may start anywhere
+		w.resumeSeals(i, &resume[i])
+		w.passSeals(i, w.lanes[i].next)
 	}
 	return w, nil
 }
@@ -131,6 +142,7 @@ func (w *worker) run() error {
 				return err
 			}
 		case <-clock.waiting():
+		case <-w.wake:
 		case <-timer.C:
 		}
 		if err := w.settleLate(clock); err != nil {
@@ -283,7 +295,8 @@ func (w *worker) snap(now bool) {
 	snap := &snapshot{}
 	for i, p := range w.merge.Progress() {
 		snap.offsets = append(snap.offsets, p.Offset)
-		snap.metadata = append(snap.metadata, formatMetadata(w.settled, p))
+		snap.seals = append(snap.seals, slices.Clone(w.lanes[i].seals))
+		snap.metadata = append(snap.metadata, formatMetadata(w.settled, w.lanes[i].seals, p))
 		snap.text += snap.metadata[i] + "\n"
 		if i == 0 {
 			snap.cut = timeline.Stamp{At: p.Cut.At, N: p.Cut.N}
@@ -322,13 +335,21 @@ func (w *worker) flow() {
 func (w *worker) endLanes(clockRead bool) {
 	for i := range w.lanes {
 		l := &w.lanes[i]
-		if l.ended || l.end < 0 || l.next < l.end {
+		if l.end < 0 || l.next < l.end {
+			continue
+		}
+		final := w.cfg.Final.At()
+		if l.ended && final <= l.final {
 			continue
 		}
 		if w.cfg.Inputs[i].Clocked && !clockRead {
 			continue
 		}
-		l.ended = true
-		w.merge.End(i, w.cfg.Final)
+		if !w.sealed(i, final) {
+			continue
+		}
+		l.ended, l.final = true, final
+		w.merge.End(i, final)
 	}
+	w.commitSeals()
 }

@@ -109,7 +109,7 @@ func (j *KeyJoin) apply(s *scratch, prev wire.Version, had bool, lane int, op wi
 	if !had {
 		prev = wire.Version{Deleted: true}
 	}
-	if err := j.load(s, prev, lane); err != nil {
+	if err := j.load(s, prev); err != nil {
 		return next, false, err
 	}
 	was := s.slots[lane]

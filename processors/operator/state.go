@@ -33,7 +33,7 @@ func (s slot) same(o slot) bool {
 }
 
 // load reads the slots of the previous version. A single lane keeps no state.
-func (j *KeyJoin) load(s *scratch, prev wire.Version, lane int) error {
+func (j *KeyJoin) load(s *scratch, prev wire.Version) error {
 	for i := range s.slots {
 		s.slots[i] = slot{}
 	}
@@ -106,11 +106,11 @@ func (j *KeyJoin) put(s *scratch, lane int, op wire.Op, at timeline.Time, b []by
 }
 
 func (j *KeyJoin) appendState(dst []byte, s *scratch) []byte {
-	any := false
+	some := false
 	for i := range s.slots {
-		any = any || s.slots[i].on
+		some = some || s.slots[i].on
 	}
-	if !any {
+	if !some {
 		return dst
 	}
 	for i := range s.slots {

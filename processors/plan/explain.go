@@ -31,7 +31,9 @@ func (s *Stage) explain(b *strings.Builder) {
 	kind := s.kind()
 	fmt.Fprintf(b, "%s %s, %s\n", kind, s.Name, count(s.Partitions, "partition"))
 	line("group", "%s", s.Group)
-	line("table", "%s", s.Table())
+	if s.Op != nil {
+		line("table", "%s", s.Table())
+	}
 	for i, in := range s.Inputs {
 		line(fmt.Sprintf("input %d", i), "%s", s.inputText(in))
 	}
@@ -40,7 +42,6 @@ func (s *Stage) explain(b *strings.Builder) {
 		s.explainOperator(line)
 		return
 	}
-	line("state", "its watermark only")
 	switch x := s.Exchange; {
 	case x != nil:
 		line("emits", "%s, %s by murmur2: %s", x.Topic, count(x.Partitions, "partition"),
@@ -290,7 +291,7 @@ type stageJSON struct {
 	Name       string         `json:"name"`
 	Kind       string         `json:"kind"` // source, stage or view
 	Group      string         `json:"group"`
-	Table      string         `json:"table"`
+	Table      string         `json:"table,omitempty"`
 	Partitions int            `json:"partitions"`
 	Inputs     []inputJSON    `json:"inputs"`
 	Exchange   *exchangeJSON  `json:"exchange,omitempty"`
@@ -338,8 +339,7 @@ func (p *Plan) ExplainJSON(w io.Writer) error {
 }
 
 func (s *Stage) json() stageJSON {
-	out := stageJSON{Name: s.Name, Kind: "source", Group: s.Group, Table: s.Table(),
-		Partitions: s.Partitions}
+	out := stageJSON{Name: s.Name, Kind: "source", Group: s.Group, Partitions: s.Partitions}
 	for _, in := range s.Inputs {
 		ij := inputJSON{Topic: in.Topic, Rekeyed: in.Exchange != nil}
 		if in.Stream != nil {
@@ -359,7 +359,7 @@ func (s *Stage) json() stageJSON {
 	}
 	out.Kind = s.kind()
 	if s.Op != nil {
-		out.State = s.stateText()
+		out.Table, out.State = s.Table(), s.stateText()
 		out.Operator = s.operatorText()
 	}
 	if s.Join != nil {

@@ -26,7 +26,7 @@ type Stream struct {
 // keeps the view.
 type Stage struct {
 	Name       string            // of the stream or the view
-	Group      string            // goka group; the table topic is Table()
+	Group      string            // goka group
 	Partitions int               // of every input, and of the table
 	Inputs     []Input           // in merge order; for view stages the lane of the same index
 	Exchange   *Exchange         // source stage: where rows go; nil if no view wants them

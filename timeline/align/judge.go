@@ -54,6 +54,7 @@ func (m *Merge) judgeWaiting(in *input, index uint64, e *entry) {
 			m.lanes[s].advance(e.at, timeline.Exact)
 			m.refresh(s)
 		}
+	case manyKinds: // a block has been judged
 	}
 	in.judged = index + 1
 }

@@ -278,6 +278,7 @@ func (m *Merge) done(e *entry) bool {
 	case collapsed:
 		b := e.block
 		return b.left == 0 && b.delivery < m.deliveries.base && b.dead < m.deads.base
+	case unjudged, pending:
 	}
 	return false
 }

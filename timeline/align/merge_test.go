@@ -152,12 +152,10 @@ func TestSpoolFailuresAreTold(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, due, err := m.Next()
+		_, _, err = m.Next()
 		m.End(1, 10)
-		for err == nil {
-			if _, due, err = m.Next(); !due {
-				break
-			}
+		for due := true; due && err == nil; {
+			_, due, err = m.Next()
 		}
 		if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, not %s", err, want)

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tideline/tideline/timeline"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 var golden = flag.Bool("golden", false, "write the golden files instead of comparing")

@@ -108,6 +108,7 @@ func (m *Merge) collapse(in *input, from uint64, b *block) {
 			b.delivery = max(b.delivery, e.seq)
 		case dead:
 			b.dead = max(b.dead, e.seq)
+		default: // nothing outlives it
 		}
 		*e = entry{}
 	}

@@ -80,13 +80,18 @@ func (c *Catalog) Encode() ([]byte, error) {
 
 // Decode reads a catalog record's value.
 func Decode(b []byte) (*Catalog, error) {
+	// The format comes first: another one may hold anything else in other types.
+	var head struct{ Format int }
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, fmt.Errorf("decoding catalog: %w", err)
+	}
+	if head.Format != format {
+		return nil, fmt.Errorf("decoding catalog: format %d is not known here, only %d; "+
+			"reader and pipeline must be of one release", head.Format, format)
+	}
 	c := new(Catalog)
 	if err := json.Unmarshal(b, c); err != nil {
 		return nil, fmt.Errorf("decoding catalog: %w", err)
-	}
-	if c.Format != format {
-		return nil, fmt.Errorf("decoding catalog: format %d is not known here, only %d; "+
-			"reader and pipeline must be of one release", c.Format, format)
 	}
 	return c, nil
 }

@@ -94,9 +94,19 @@ func (p *gokaProducer) EmitWithHeaders(
 	return promise
 }
 
-// Close waits for this processor's writes; the shared client stays open.
+// closePatience is how long a processor that stops waits for its last writes.
+const closePatience = 10 * time.Second
+
+// Close waits for this processor's writes; the shared client stays open. If the broker is
+// away it gives up: what was not acknowledged was not committed either, and is written
+// again by whoever goes on.
 func (p *gokaProducer) Close() error {
-	return p.cl.Flush(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	if err := p.cl.Flush(ctx); err != nil {
+		return fmt.Errorf("waiting for the last writes: %w", err)
+	}
+	return nil
 }
 
 // stampOf is the Kafka timestamp of a record: its event time where it has one, so that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
@@ -41,6 +42,9 @@ type topicPartition struct {
 func NewTables(c Config) (*Tables, error) {
 	cl, err := c.NewClient(
 		kgo.FetchMaxBytes(16<<20), kgo.FetchMaxPartitionBytes(4<<20),
+		// A partition that is opened or resumed waits for the fetch under way: that of
+		// partitions that are at their end must not last.
+		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)
 	if err != nil {
@@ -214,7 +218,8 @@ type tablePartition struct {
 	mu     sync.Mutex
 	queue  [][]*kgo.Record
 	queued int
-	paused bool
+	full   bool // paused since too much is waiting
+	held   bool // paused by the user
 	wake   chan struct{}
 }
 
@@ -235,14 +240,11 @@ func (p *tablePartition) add(records []*kgo.Record) {
 	p.mu.Lock()
 	p.queue = append(p.queue, records)
 	p.queued += len(records)
-	pause := !p.paused && p.queued > queueHigh
-	if pause {
-		p.paused = true
+	if !p.full && p.queued > queueHigh {
+		p.full = true
+		p.pace()
 	}
 	p.mu.Unlock()
-	if pause {
-		p.t.cl.PauseFetchPartitions(map[string][]int32{p.tp.topic: {p.tp.partition}})
-	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -251,22 +253,37 @@ func (p *tablePartition) add(records []*kgo.Record) {
 
 func (p *tablePartition) take() []*kgo.Record {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.queue) == 0 {
-		p.mu.Unlock()
 		return nil
 	}
 	records := p.queue[0]
 	p.queue = p.queue[1:]
 	p.queued -= len(records)
-	resume := p.paused && p.queued < queueLow
-	if resume {
-		p.paused = false
-	}
-	p.mu.Unlock()
-	if resume {
-		p.t.cl.ResumeFetchPartitions(map[string][]int32{p.tp.topic: {p.tp.partition}})
+	if p.full && p.queued < queueLow {
+		p.full = false
+		p.pace()
 	}
 	return records
+}
+
+// hold says whether the user wants no more for now.
+func (p *tablePartition) hold(held bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = held
+	p.pace()
+}
+
+// pace fetches, or does not. It is called with the lock: what the client is told last
+// must be what was decided last.
+func (p *tablePartition) pace() {
+	parts := map[string][]int32{p.tp.topic: {p.tp.partition}}
+	if p.full || p.held {
+		p.t.cl.PauseFetchPartitions(parts)
+	} else {
+		p.t.cl.ResumeFetchPartitions(parts)
+	}
 }
 
 func (p *tablePartition) run() {
@@ -342,19 +359,19 @@ func (p *tablePartition) HighWaterMarkOffset() int64 { return p.high.Load() }
 
 // Pause implements sarama.PartitionConsumer.
 func (p *tablePartition) Pause() {
-	p.t.Pause(map[string][]int32{p.tp.topic: {p.tp.partition}})
+	p.hold(true)
 }
 
 // Resume implements sarama.PartitionConsumer.
 func (p *tablePartition) Resume() {
-	p.t.Resume(map[string][]int32{p.tp.topic: {p.tp.partition}})
+	p.hold(false)
 }
 
 // IsPaused implements sarama.PartitionConsumer.
 func (p *tablePartition) IsPaused() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.paused
+	return p.held
 }
 
 // Topics implements sarama.Consumer.
@@ -366,10 +383,22 @@ func (t *Tables) Partitions(topic string) ([]int32, error) {
 }
 
 // Pause implements sarama.Consumer.
-func (t *Tables) Pause(parts map[string][]int32) { t.cl.PauseFetchPartitions(parts) }
+func (t *Tables) Pause(parts map[string][]int32) { t.hold(parts, true) }
 
 // Resume implements sarama.Consumer.
-func (t *Tables) Resume(parts map[string][]int32) { t.cl.ResumeFetchPartitions(parts) }
+func (t *Tables) Resume(parts map[string][]int32) { t.hold(parts, false) }
+
+func (t *Tables) hold(parts map[string][]int32, held bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for topic, list := range parts {
+		for _, n := range list {
+			if p := t.parts[topicPartition{topic, n}]; p != nil {
+				p.hold(held)
+			}
+		}
+	}
+}
 
 // PauseAll implements sarama.Consumer.
 func (t *Tables) PauseAll() { t.Pause(t.all()) }

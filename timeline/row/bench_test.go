@@ -4,8 +4,9 @@ import (
 	"testing"
 
 	"github.com/shopspring/decimal"
-	"github.com/tideline/tideline/timeline"
 	"github.com/valyala/fastjson"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 var order = Row{int64(123456), int64(98765), "shipped", decimal.New(1999900, -2),

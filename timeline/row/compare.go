@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/shopspring/decimal"
+
 	"github.com/tideline/tideline/timeline"
 )
 

@@ -8,6 +8,7 @@ import (
 	"math/big"
 
 	"github.com/shopspring/decimal"
+
 	"github.com/tideline/tideline/timeline"
 )
 

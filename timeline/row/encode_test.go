@@ -11,8 +11,9 @@ import (
 	"testing"
 
 	"github.com/shopspring/decimal"
-	"github.com/tideline/tideline/timeline"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the golden files")

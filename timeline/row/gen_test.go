@@ -5,9 +5,10 @@ import (
 	"math/big"
 
 	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/internal/civil"
-	"pgregory.net/rapid"
 )
 
 // hostile are texts that have broken key encodings before: empty, NULs, JSON's own

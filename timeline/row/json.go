@@ -8,9 +8,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
+	"github.com/valyala/fastjson"
+
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/internal/civil"
-	"github.com/valyala/fastjson"
 )
 
 // AppendJSON appends v as JSON: numbers as literals (decimals at their scale), times in

@@ -7,9 +7,10 @@ import (
 	"testing"
 
 	"github.com/shopspring/decimal"
-	"github.com/tideline/tideline/timeline"
 	"github.com/valyala/fastjson"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 func mustType(t *testing.T, s string) Type {

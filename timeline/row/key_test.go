@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"github.com/shopspring/decimal"
-	"github.com/tideline/tideline/timeline"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 func TestKeyOrder(t *testing.T) {

@@ -6,9 +6,10 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/valyala/fastjson"
+
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/internal/civil"
-	"github.com/valyala/fastjson"
 )
 
 // ErrNullKey says that a column of a key is null.

@@ -9,9 +9,10 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/valyala/fastjson"
+
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/internal/civil"
-	"github.com/valyala/fastjson"
 )
 
 // wants says, by Kind, which JSON a column reads; for error texts.

@@ -119,7 +119,7 @@ func (t Type) String() string {
 	return t.Kind.String()
 }
 
-// String returns the name of the kind: "bigint", "decimal", "timestamp(6)" …
+// String returns the name of the kind: "bigint", "decimal", "timestamp(6)" and so on.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]

@@ -32,6 +32,7 @@ func load(b *testing.B, s *Store, keys, versions int) {
 			must(b, s.Set(strconv.Itoa(k), payload(r, stamp(at, 0))))
 		}
 	}
+	must(b, s.SetOffset(int64(keys*versions)))
 	must(b, s.MarkRecovered())
 }
 

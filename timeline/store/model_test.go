@@ -363,7 +363,7 @@ func (x *machine) checkHistory(t *rapid.T, key string) {
 
 func TestStoreAgreesWithModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		root, err := os.MkdirTemp("", "store")
+		root, err := os.MkdirTemp("", "store") //nolint:usetesting // rapid's T has no TempDir
 		must(t, err)
 		defer os.RemoveAll(root)
 		x := &machine{

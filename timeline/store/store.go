@@ -13,6 +13,7 @@ import (
 	ldberrors "github.com/syndtr/goleveldb/leveldb/errors"
 	"github.com/syndtr/goleveldb/leveldb/filter"
 	"github.com/syndtr/goleveldb/leveldb/opt"
+	ldbstorage "github.com/syndtr/goleveldb/leveldb/storage"
 
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/wire"
@@ -54,6 +55,10 @@ const (
 
 	runningBatch = 512 << 10 // bytes pending before a flush, once recovered
 
+	// compactFrom is the offset a recovery from nothing must have reached for its end to
+	// be worth a compaction.
+	compactFrom = 100_000
+
 	formatFull    = "1 full"
 	formatReplica = "1 replica"
 )
@@ -61,8 +66,9 @@ const (
 // Store is the versioned store of one partition. One goroutine writes; SetOffset,
 // SetHorizon, Flush and all reads may come from any number of others.
 type Store struct {
-	o  Options
-	db *leveldb.DB
+	o     Options
+	db    *leveldb.DB
+	files ldbstorage.Storage // db's, which does not close it
 
 	// flushMu is held while a batch is built and written. It comes before mu.
 	flushMu sync.Mutex
@@ -80,6 +86,7 @@ type Store struct {
 	writing   bool // a flush has frozen changes and not yet thawed them
 	metaDirty bool // offset, watermark or horizon wait for a flush
 	recovered bool
+	fresh     bool  // the directory was empty
 	failed    error // the first failed write; nothing is written after it
 	closed    bool
 	readers   sync.WaitGroup // those who use db; none is added once closed
@@ -111,17 +118,21 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating store directory: %w", err)
 	}
-	db, err := leveldb.OpenFile(o.Dir, levelOptions(o))
+	files, err := openMapped(o.Dir)
 	if err != nil {
 		return nil, storeError(o.Dir, "opening store", err)
 	}
+	db, err := leveldb.Open(files, levelOptions(o))
+	if err != nil {
+		return nil, errors.Join(storeError(o.Dir, "opening store", err), files.Close())
+	}
 	s := &Store{
-		o: o, db: db, horizon: timeline.MinTime, gen: &generation{},
+		o: o, db: db, files: files, horizon: timeline.MinTime, gen: &generation{},
 		cache: newCache(o.NewestCache),
 	}
 	s.prune.init()
 	if err := s.loadMeta(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close(), files.Close())
 	}
 	return s, nil
 }
@@ -181,6 +192,7 @@ func (s *Store) loadMeta() error {
 		return err
 	}
 	if got == nil {
+		s.fresh = true
 		if err := s.db.Put(formatKey, []byte(format), nil); err != nil {
 			return s.fail("writing store format", err)
 		}
@@ -277,6 +289,9 @@ func (s *Store) Close() error {
 	gen.retire()
 	if cerr := s.db.Close(); cerr != nil {
 		err = errors.Join(err, s.fail("closing store", cerr))
+	}
+	if cerr := s.files.Close(); cerr != nil {
+		err = errors.Join(err, storeError(s.o.Dir, "closing store", cerr))
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/syndtr/goleveldb/leveldb"
+	"github.com/syndtr/goleveldb/leveldb/util"
 
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/wire"
@@ -24,7 +25,7 @@ func (s *Store) Set(key string, value []byte) error {
 	if err != nil {
 		return fmt.Errorf("setting key %q: %w", key, err)
 	}
-	rec := value
+	var rec []byte
 	if s.o.DropState && len(v.State) > 0 {
 		v.State = nil
 		rec = wire.AppendVersion(nil, v)
@@ -216,12 +217,20 @@ func (s *Store) GetOffset(def int64) (int64, error) {
 	return s.offset, nil
 }
 
-// MarkRecovered ends the large batches of recovery.
+// MarkRecovered ends the large batches of recovery. A long recovery from nothing leaves
+// several sorted runs, each of which costs every read a look: they are made one.
 func (s *Store) MarkRecovered() error {
 	s.mu.Lock()
 	s.recovered = true
+	long := s.fresh && s.hasOffset && s.offset >= compactFrom
 	s.mu.Unlock()
-	return s.Flush()
+	if err := s.Flush(); err != nil || !long {
+		return err
+	}
+	if err := s.db.CompactRange(util.Range{}); err != nil {
+		return s.fail("compacting after recovery", err)
+	}
+	return nil
 }
 
 // Flush writes what is pending, with the offset and the watermark that belong to

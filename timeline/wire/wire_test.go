@@ -12,8 +12,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/tideline/tideline/timeline"
 	"pgregory.net/rapid"
+
+	"github.com/tideline/tideline/timeline"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite testdata/golden.txt")

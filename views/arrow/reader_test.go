@@ -148,7 +148,8 @@ func TestReaderErrors(t *testing.T) {
 				f := c.rows
 				rd := open(context.Background(), two, &f, 4)
 				defer rd.Release()
-				if rd.Next() || rd.Next() || rd.Record() != nil {
+				first, second := rd.Next(), rd.Next()
+				if first || second || rd.Record() != nil {
 					t.Error("a batch despite the error")
 				}
 				err := rd.Err()

@@ -67,10 +67,11 @@ type Input struct {
 }
 
 // Counters tell what became of the records of an input. Read is the sum of the next
-// four; Late is part of DeadLettered, and Raised of Applied.
+// three. Heartbeats (records that carry only time, or nothing, as Debezium's tombstones)
+// and Raised are part of Applied, Late is part of DeadLettered.
 type Counters struct {
-	Read, Applied, Duplicates, DeadLettered, Heartbeats int64
-	Late, Raised                                        int64
+	Read, Applied, Duplicates, DeadLettered int64
+	Heartbeats, Raised, Late                int64
 }
 
 // Add adds other counters.
@@ -164,7 +165,7 @@ func (c *collector) read(in *Input, part *Partition, s *feed.Status) {
 	p := &s.Progress
 	in.Position, in.Latest = max(s.Offset, 0), p.MaxAt
 	in.Counters = Counters{
-		Read: p.Read, Applied: p.Applied, Duplicates: p.Duplicates,
+		Read: p.Read, Applied: p.Applied + p.Heartbeats, Duplicates: p.Duplicates,
 		DeadLettered: p.DeadLettered, Heartbeats: p.Heartbeats, Late: p.Late, Raised: p.Raised,
 	}
 	part.Watermark = max(part.Watermark, s.Announced)
