@@ -55,7 +55,7 @@ func internalText(order []byte) (string, error) {
 
 // sender sends the rows that one partition of a stage emits to its exchanges. A row that
 // leaves and comes back in the same form, because what changed is not carried, is not
-// sent at all.
+// sent at all; one that another replaces under the same key goes with it in one message.
 type sender struct {
 	routes  []route
 	ctx     goka.Context
@@ -70,6 +70,7 @@ type route struct {
 	key   string
 	row   []byte
 	spare []byte
+	pair  []byte
 }
 
 // sender returns the partition's sender.
@@ -112,6 +113,11 @@ func (s *sender) emit(sign int, r row.Row) error {
 		switch {
 		case sign > 0 && t.held && key == t.key && bytes.Equal(b, t.row):
 			t.held = false
+			continue
+		case sign > 0 && t.held && key == t.key:
+			t.held = false
+			t.pair = wire.AppendPair(t.pair[:0], t.row, b)
+			s.send(t, wire.Replace, key, t.pair)
 			continue
 		case t.held:
 			s.send(t, wire.Retract, t.key, t.row)

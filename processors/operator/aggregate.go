@@ -67,16 +67,10 @@ func (a *Aggregate) Process(st State, c Change, out *Effects) error {
 }
 
 func (a *Aggregate) process(st State, c Change, out *Effects) error {
-	sign, err := c.sign()
+	var space [2]signedRow
+	changes, err := c.signed(space[:0])
 	if err != nil {
 		return err
-	}
-	in, err := row.DecodeRow(c.Row)
-	if err == nil && len(in) != len(a.Input) {
-		err = fmt.Errorf("it has %d columns instead of %d", len(in), len(a.Input))
-	}
-	if err != nil {
-		return fmt.Errorf("decoding row: %w", err)
 	}
 	prev, had, err := st.Get(c.Key)
 	if err != nil {
@@ -85,9 +79,18 @@ func (a *Aggregate) process(st State, c Change, out *Effects) error {
 	if !had {
 		prev = wire.Version{Deleted: true}
 	}
-	next, err := a.apply(prev, in, int64(sign))
-	if err != nil {
-		return err
+	next := prev
+	for _, r := range changes {
+		in, err := row.DecodeRow(r.row)
+		if err == nil && len(in) != len(a.Input) {
+			err = fmt.Errorf("it has %d columns instead of %d", len(in), len(a.Input))
+		}
+		if err != nil {
+			return fmt.Errorf("decoding row: %w", err)
+		}
+		if next, err = a.apply(next, in, int64(r.sign)); err != nil {
+			return err
+		}
 	}
 	out.Version, out.Changed = next, true
 	return replace(prev, next, out)

@@ -30,6 +30,13 @@ type sideRow struct {
 	count int64
 }
 
+// signedVals is a row that the message takes away or brings.
+type signedVals struct {
+	sign    int
+	vals    row.Row
+	matched bool // by a row with a positive count
+}
+
 // Rows returns the columns of both sides.
 func (j *BagJoin) Rows() []row.Column {
 	return append(append([]row.Column{}, j.Sides[0]...), j.Sides[1]...)
@@ -49,13 +56,17 @@ func (j *BagJoin) Process(st State, c Change, out *Effects) error {
 }
 
 func (j *BagJoin) process(st State, c Change, out *Effects) error {
-	sign, err := c.sign()
+	var space [2]signedRow
+	changes, err := c.signed(space[:0])
 	if err != nil {
 		return err
 	}
-	mine, err := j.decode(c.Input, c.Row)
-	if err != nil {
-		return err
+	mine := make([]signedVals, len(changes))
+	for i, r := range changes {
+		mine[i].sign = r.sign
+		if mine[i].vals, err = j.decode(c.Input, r.row); err != nil {
+			return err
+		}
 	}
 	e := &emitter{join: j, side: c.Input, out: out}
 	part, lane, ok := splitKey(c.Key)
@@ -63,7 +74,7 @@ func (j *BagJoin) process(st State, c Change, out *Effects) error {
 		return fmt.Errorf("reading record key: it names no lane")
 	}
 	if lane == laneNull {
-		return e.emit(sign, mine, nil)
+		return e.lone(mine)
 	}
 	prev, _, err := st.Get(c.Key)
 	if err != nil {
@@ -73,9 +84,12 @@ func (j *BagJoin) process(st State, c Change, out *Effects) error {
 	if err != nil {
 		return err
 	}
-	after := before.add(c.Row, int64(sign))
+	after := before
+	for _, r := range changes {
+		after = after.add(r.row, int64(r.sign))
+	}
 	out.Version, out.Changed = wire.Version{Deleted: len(after) == 0, Row: after.append(nil)}, true
-	x := exchange{j: j, st: st, c: c, part: part, mine: mine, sign: sign,
+	x := exchange{j: j, st: st, c: c, part: part, mine: mine,
 		before: before, after: after, e: e}
 	return x.run()
 }
@@ -97,29 +111,38 @@ type exchange struct {
 	st            State
 	c             Change
 	part          string
-	mine          row.Row
-	sign          int
+	mine          []signedVals
 	before, after bag
 	e             *emitter
 }
 
 func (x *exchange) run() error {
 	other := 1 - x.c.Input
-	matched := false
 	var alone []sideRow // of the other side, which may gain or lose their only match
 	err := x.rows(other, "", func(o sideRow) (bool, error) {
-		ok, err := x.j.match(x.c.Input, x.mine, o.vals)
-		if err != nil || !ok {
-			return err == nil, err
+		any := false
+		for i := range x.mine {
+			m := &x.mine[i]
+			ok, err := x.j.match(x.c.Input, m.vals, o.vals)
+			if err != nil {
+				return false, err
+			}
+			if !ok {
+				continue
+			}
+			any = true
+			m.matched = m.matched || o.count > 0
+			if err := x.e.times(int64(m.sign)*o.count, m.vals, o.vals); err != nil {
+				return false, err
+			}
 		}
-		matched = matched || o.count > 0
-		if x.j.keeps(other) {
+		if any && x.j.keeps(other) {
 			alone = append(alone, o)
 		}
-		return true, x.e.times(int64(x.sign)*o.count, x.mine, o.vals)
+		return true, nil
 	})
-	if err == nil && !matched && x.j.keeps(x.c.Input) {
-		err = x.e.emit(x.sign, x.mine, nil)
+	if err == nil && x.j.keeps(x.c.Input) {
+		err = x.e.lone(x.mine)
 	}
 	if err != nil || len(alone) == 0 {
 		return err
@@ -248,6 +271,19 @@ type emitter struct {
 	side int // of the message
 	out  *Effects
 	row  row.Row
+}
+
+// lone emits the message's rows that have no match.
+func (e *emitter) lone(rows []signedVals) error {
+	for _, m := range rows {
+		if m.matched {
+			continue
+		}
+		if err := e.emit(m.sign, m.vals, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *emitter) times(n int64, mine, other row.Row) error {

@@ -30,7 +30,8 @@ func (k *Collect) Process(st State, c Change, out *Effects) error {
 }
 
 func (k *Collect) process(st State, c Change, out *Effects) error {
-	sign, err := c.sign()
+	var space [2]signedRow
+	changes, err := c.signed(space[:0])
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,9 @@ func (k *Collect) process(st State, c Change, out *Effects) error {
 	case !prev.Deleted:
 		rows = bag{{prev.Row, 1}}
 	}
-	rows = rows.add(c.Row, int64(sign))
+	for _, r := range changes {
+		rows = rows.add(r.row, int64(r.sign))
+	}
 	next := wire.Version{Deleted: true}
 	if shown, ok := rows.shown(); ok {
 		next.Deleted, next.Row = false, shown

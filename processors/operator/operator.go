@@ -52,15 +52,24 @@ type Operator interface {
 	Rows() []row.Column
 }
 
-// sign returns what a signed change adds to the count of its row.
-func (c *Change) sign() (int, error) {
+// signedRow is an encoded row and what a change adds to its count.
+type signedRow struct {
+	sign int
+	row  []byte
+}
+
+// signed returns the rows that a signed change takes away and brings, in dst.
+func (c *Change) signed(dst []signedRow) ([]signedRow, error) {
 	switch c.Op {
 	case wire.Insert:
-		return 1, nil
+		return append(dst, signedRow{1, c.Row}), nil
 	case wire.Retract:
-		return -1, nil
+		return append(dst, signedRow{-1, c.Row}), nil
+	case wire.Replace:
+		from, to, err := wire.SplitPair(c.Row)
+		return append(dst, signedRow{-1, from}, signedRow{1, to}), err
 	}
-	return 0, fmt.Errorf("taking change: operation %s has no meaning for signed rows", c.Op)
+	return nil, fmt.Errorf("taking change: operation %s has no meaning for signed rows", c.Op)
 }
 
 // replace emits the change from one row of a key to the next: versions hold the rows

@@ -43,7 +43,8 @@ func (j *TemporalJoin) Process(st State, c Change, out *Effects) error {
 }
 
 func (j *TemporalJoin) keep(st State, c Change, out *Effects) error {
-	sign, err := c.sign()
+	var space [2]signedRow
+	changes, err := c.signed(space[:0])
 	if err != nil {
 		return err
 	}
@@ -55,17 +56,29 @@ func (j *TemporalJoin) keep(st State, c Change, out *Effects) error {
 	if err != nil {
 		return err
 	}
-	rows = rows.add(c.Row, int64(sign))
+	for _, r := range changes {
+		rows = rows.add(r.row, int64(r.sign))
+	}
 	out.Version, out.Changed = wire.Version{Deleted: len(rows) == 0, Row: rows.append(nil)}, true
 	return nil
 }
 
 func (j *TemporalJoin) join(st State, c Change, out *Effects) error {
-	sign, err := c.sign()
+	var space [2]signedRow
+	changes, err := c.signed(space[:0])
 	if err != nil || out.Emit == nil {
 		return err
 	}
-	left, err := row.DecodeRow(c.Row)
+	for _, r := range changes {
+		if err := j.joinRow(st, c, r, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *TemporalJoin) joinRow(st State, c Change, r signedRow, out *Effects) error {
+	left, err := row.DecodeRow(r.row)
 	if err == nil && len(left) != len(j.Left) {
 		err = fmt.Errorf("it has %d columns instead of %d", len(left), len(j.Left))
 	}
@@ -89,7 +102,7 @@ func (j *TemporalJoin) join(st State, c Change, out *Effects) error {
 	if right == nil && j.Kind == Inner {
 		return nil
 	}
-	return out.Emit(sign, appendSide(left, right, len(j.Right)))
+	return out.Emit(r.sign, appendSide(left, right, len(j.Right)))
 }
 
 // lookUp returns the right side's row as of the left row's instant, or nil.

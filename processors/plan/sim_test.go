@@ -202,6 +202,11 @@ func (s *simulation) emit(st *Stage, p, sign int, r row.Row) error {
 			s.sent[x.Topic] = make([][]simMessage, x.Partitions)
 		}
 		to := &s.sent[x.Topic][simPartition(key, x.Partitions)]
+		if n := len(*to) - 1; n >= 0 && sign > 0 && (*to)[n].sender == p &&
+			(*to)[n].key == key && (*to)[n].op == wire.Retract {
+			(*to)[n].op, (*to)[n].row = wire.Replace, wire.AppendPair(nil, (*to)[n].row, b)
+			continue
+		}
 		*to = append(*to, simMessage{sender: p, key: key, op: op, row: b})
 	}
 	return nil

@@ -1,0 +1,55 @@
+package oracle
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// soak is how long the random tests run: TIDELINE_SOAK, else a few seconds.
+func soak(t *testing.T, short time.Duration) time.Duration {
+	s := os.Getenv("TIDELINE_SOAK")
+	if s == "" {
+		return short
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		t.Fatalf("reading TIDELINE_SOAK: %v", err)
+	}
+	return d
+}
+
+func firstSeed() uint64 {
+	if os.Getenv("TIDELINE_SOAK") == "" {
+		return 1
+	}
+	return uint64(time.Now().UnixNano())
+}
+
+var names = regexp.MustCompile(`"[^"]*"|\bt\d+\b|'[^']*'|\d+`)
+
+func TestInMemory(t *testing.T) {
+	end := time.Now().Add(soak(t, 15*time.Second))
+	refused, cases, failed := 0, 0, 0
+	why := map[string]int{}
+	for seed := firstSeed(); time.Now().Before(end) && failed < 3; seed++ {
+		c := draw(seed, 40)
+		cases++
+		err := c.check()
+		if errors.Is(err, errRefused) {
+			refused++
+			why[names.ReplaceAllString(err.Error(), "_")]++
+		} else if err != nil {
+			failed++
+			t.Errorf("seed %d: %v\n%s", seed, err, c.yaml())
+		}
+	}
+	t.Logf("%d cases, %d refused", cases, refused)
+	for w, n := range why {
+		if n > cases/200 {
+			t.Logf("%d: %s", n, w)
+		}
+	}
+}
