@@ -2,6 +2,8 @@ package processors
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/lovoo/goka"
@@ -34,11 +36,9 @@ func (s *stateBefore) AsOf(key string, t timeline.Time) (wire.Version, bool, err
 
 // Scan implements operator.State.
 func (s *stateBefore) Scan(prefix string, fn func(string, wire.Version) (bool, error)) error {
-	from, to := []byte(prefix), append([]byte(prefix), orderEnd)
-	return s.store.ScanBefore(from, append(to, orderEnd), s.stamp,
-		func(order []byte, v wire.Version) (bool, error) {
-			return fn(string(order[:len(order)-1]), v)
-		})
+	return s.store.ScanGroup(prefix, s.stamp, func(order []byte, v wire.Version) (bool, error) {
+		return fn(string(order[:len(order)-1]), v)
+	})
 }
 
 // orderEnd ends the order key of a table that only operators read. It occurs in no record
@@ -48,6 +48,18 @@ const orderEnd = 0xFF
 func internalOrder(key string) ([]byte, error) {
 	return append(append(make([]byte, 0, len(key)+1), key...), orderEnd), nil
 }
+
+// internalGroup is what Scan asks for: the rows of one lane under a partition key.
+func internalGroup(order []byte) int {
+	if i := bytes.IndexByte(order, keySplit); i >= 0 && i+1 < len(order) {
+		return i + 2
+	}
+	return 0
+}
+
+// keySplit ends the part of a composite record key that decides the partition; the lane
+// follows.
+const keySplit = 0xFE
 
 func internalText(order []byte) (string, error) {
 	return strings.TrimSuffix(string(order), "\xFF"), nil
@@ -61,6 +73,9 @@ type sender struct {
 	ctx     goka.Context
 	stamp   timeline.Stamp
 	outputs uint32 // of the message
+	// homeless counts the rows of the instant whose key holds a null: those that came
+	// less those that went.
+	homeless int
 }
 
 type route struct {
@@ -92,17 +107,38 @@ func (s *stage) sender(p int32) *sender {
 	return out
 }
 
-func (s *sender) begin(ctx goka.Context, st timeline.Stamp) {
+func (s *sender) begin(ctx goka.Context, st timeline.Stamp) error {
+	if st.At != s.stamp.At {
+		if err := s.endInstant(); err != nil {
+			return err
+		}
+	}
 	s.ctx, s.stamp, s.outputs = ctx, st, 0
 	for i := range s.routes {
 		s.routes[i].held = false
 	}
+	return nil
+}
+
+// endInstant fails if a row that has no key stays. What a partition emits is the change of
+// a set of rows, so it need not look at other partitions.
+func (s *sender) endInstant() error {
+	n := s.homeless
+	s.homeless = 0
+	if n > 0 {
+		return fmt.Errorf("sending rows at %s: %w", s.stamp.At, operator.ErrNullKey)
+	}
+	return nil
 }
 
 func (s *sender) emit(sign int, r row.Row) error {
 	for i := range s.routes {
 		t := &s.routes[i]
 		key, b, ok, err := t.Send(t.spare[:0], r)
+		if errors.Is(err, operator.ErrNullKey) {
+			s.homeless += sign
+			continue
+		}
 		if err != nil {
 			return err
 		}

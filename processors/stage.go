@@ -123,7 +123,9 @@ func (s *stage) rekey(ctx goka.Context, f feed.Frame) {
 // sends on the rows that come and go by it.
 func (s *stage) update(ctx goka.Context, f feed.Frame) error {
 	out := s.sender(ctx.Partition())
-	out.begin(ctx, f.Stamp)
+	if err := out.begin(ctx, f.Stamp); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
+	}
 	c := operator.Change{Input: f.Input, Key: ctx.Key(), At: f.Stamp.At, Op: f.Op, Row: f.Row}
 	effects := operator.Effects{}
 	if len(s.plan.Outputs) > 0 {
@@ -156,6 +158,9 @@ func exchangesOf(p *plan.Stage) []*plan.Exchange {
 // advance tells the stage's readers that its watermark has moved.
 func (s *stage) advance(ctx goka.Context, f feed.Frame) error {
 	p := ctx.Partition()
+	if err := s.sender(p).endInstant(); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
+	}
 	b := wire.AppendWatermark(nil, wire.Watermark{
 		At: f.Stamp.At, Sender: p, Quality: f.Quality,
 	})
@@ -220,6 +225,9 @@ func (s *stage) openStore(topic string, p int32) (storage.Storage, error) {
 	}
 	dir := filepath.Join(s.r.opts.Dir, "state", topic, strconv.Itoa(int(p)))
 	o := store.Options{Dir: dir, Key: order, Text: text}
+	if s.plan.View == nil {
+		o.Group = internalGroup
+	}
 	st, err := store.Open(o)
 	if errors.Is(err, store.ErrCorrupt) {
 		s.r.opts.Log.Warn("rebuilding damaged local state from its topic", "dir", dir, "cause", err)
@@ -234,6 +242,7 @@ func (s *stage) openStore(topic string, p int32) (storage.Storage, error) {
 	s.mu.Lock()
 	s.stores[p] = st
 	delete(s.floors, p)
+	delete(s.senders, p) // what it counted is counted again
 	s.mu.Unlock()
 	return &ownState{Store: st}, nil
 }

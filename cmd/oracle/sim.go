@@ -1,6 +1,8 @@
 package oracle
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/big"
@@ -26,6 +28,9 @@ type memory struct {
 	tables map[*plan.Stage][]versions // by partition
 	routes map[*plan.Exchange]*operator.Router
 	sent   map[string][][]message
+	held   map[*plan.Exchange]*message // a retraction waits for what follows it
+	// homeless counts a stage partition's rows without a key within an instant.
+	homeless int
 }
 
 type message struct {
@@ -106,6 +111,9 @@ func (m *memory) instant(c *trial, at timeline.Time, changes []change) error {
 					return fmt.Errorf("stage %s: %w", st.Name, err)
 				}
 			}
+			if m.homeless != 0 {
+				return fmt.Errorf("stage %s: %d rows: %w", st.Name, m.homeless, operator.ErrNullKey)
+			}
 		}
 	}
 	return nil
@@ -166,8 +174,14 @@ func (m *memory) process(st *plan.Stage, p, input int, at timeline.Time, in []me
 			return m.emit(st, p, sign, r)
 		}}
 		c := operator.Change{Input: input, Key: x.key, At: at, Op: x.op, Row: x.row}
+		m.held = map[*plan.Exchange]*message{}
 		if err := st.Op.Process(table, c, &out); err != nil {
 			return err
+		}
+		for _, x := range st.Outputs {
+			if h := m.held[x]; h != nil {
+				m.send(x, *h)
+			}
 		}
 		if out.Changed {
 			v := out.Version
@@ -179,26 +193,47 @@ func (m *memory) process(st *plan.Stage, p, input int, at timeline.Time, in []me
 	return nil
 }
 
+// emit sends a row on. One that another replaces under the same key goes with it in one
+// message.
 func (m *memory) emit(st *plan.Stage, p, sign int, r row.Row) error {
 	for _, x := range st.Outputs {
 		key, b, ok, err := m.routes[x].Send(nil, r)
+		if errors.Is(err, operator.ErrNullKey) {
+			m.homeless += sign
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		if !ok {
 			continue
 		}
-		op := wire.Insert
-		if sign < 0 {
-			op = wire.Retract
+		msg, h := message{sender: p, key: key, op: wire.Insert, row: b}, m.held[x]
+		m.held[x] = nil
+		switch {
+		case sign > 0 && h != nil && h.key == key && bytes.Equal(h.row, b):
+			continue
+		case sign > 0 && h != nil && h.key == key:
+			msg.op, msg.row = wire.Replace, wire.AppendPair(nil, h.row, b)
+		case h != nil:
+			m.send(x, *h)
 		}
-		if m.sent[x.Topic] == nil {
-			m.sent[x.Topic] = make([][]message, x.Partitions)
+		if sign > 0 {
+			m.send(x, msg)
+			continue
 		}
-		to := &m.sent[x.Topic][place(key, x.Partitions)]
-		*to = append(*to, message{sender: p, key: key, op: op, row: b})
+		msg.op = wire.Retract
+		m.held[x] = &msg
 	}
 	return nil
+}
+
+func (m *memory) send(x *plan.Exchange, msg message) {
+	if m.sent[x.Topic] == nil {
+		m.sent[x.Topic] = make([][]message, x.Partitions)
+	}
+	to := &m.sent[x.Topic][place(msg.key, x.Partitions)]
+	*to = append(*to, msg)
 }
 
 // rows returns a view's rows, and checks that each stands under its key.

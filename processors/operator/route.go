@@ -1,11 +1,17 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/tideline/tideline/timeline/row"
 )
+
+// ErrNullKey says that a row has no place in a view. Within an instant such rows may come
+// and go; one that is there at its end is an error.
+var ErrNullKey = errors.New("a column of the view's key is null; leave such rows out " +
+	"with WHERE ... IS NOT NULL, or give the column a value with coalesce")
 
 // Route says which of an operator's rows go to an exchange, in what form, and under
 // which record key.
@@ -18,7 +24,7 @@ type Route struct {
 // KeyForm says what makes the record key of a row.
 type KeyForm struct {
 	// Plain makes it the text of the Partition columns as readers know it: the record
-	// key of a view. Null is an error.
+	// key of a view. Null is ErrNullKey.
 	Plain     bool
 	Partition []int // columns by which rows meet
 	// Lane, if not 0, is the lane of the receiving operator, which keeps the rows of a
@@ -72,8 +78,7 @@ func (r *Router) key() (string, bool, error) {
 	}
 	switch {
 	case k.Plain && null:
-		return "", false, fmt.Errorf("a column of the view's key is null; leave such rows out " +
-			"with WHERE ... IS NOT NULL, or give the column a value with coalesce")
+		return "", false, ErrNullKey
 	case k.Plain:
 		vals := make([]row.Value, len(k.Partition))
 		for i, c := range k.Partition {
