@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"testing"
@@ -30,6 +31,17 @@ func firstSeed() uint64 {
 
 var names = regexp.MustCompile(`"[^"]*"|\bt\d+\b|'[^']*'|\d+`)
 
+// keepFailure makes a failing case smaller, shows it and writes it as a pipeline test.
+func keepFailure(t *testing.T, c *trial) {
+	small := c.shrink(func(c *trial) bool {
+		err := c.check()
+		return err != nil && !errors.Is(err, errRefused)
+	})
+	dir := fmt.Sprintf("../../testdata/cases/oracle-%d", c.seed)
+	t.Errorf("seed %d: %v\n%s\n%s\nkept in %s: %v", c.seed, small.check(), small.yaml(),
+		small.input(), dir, small.write(dir))
+}
+
 func TestInMemory(t *testing.T) {
 	end := time.Now().Add(soak(t, 15*time.Second))
 	refused, cases, failed := 0, 0, 0
@@ -43,7 +55,7 @@ func TestInMemory(t *testing.T) {
 			why[names.ReplaceAllString(err.Error(), "_")]++
 		} else if err != nil {
 			failed++
-			t.Errorf("seed %d: %v\n%s", seed, err, c.yaml())
+			keepFailure(t, c)
 		}
 	}
 	t.Logf("%d cases, %d refused", cases, refused)

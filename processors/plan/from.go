@@ -373,7 +373,7 @@ func (j *joining) combine(nd *node) *relation {
 	leftOne := j.l.covers(j.sides(0), j.l.key)
 	rightOne := j.r.covers(j.sides(1), j.r.key)
 	switch {
-	case j.n.kind == operator.Full && leftOne && rightOne:
+	case j.n.kind == operator.Full && leftOne && rightOne && len(j.rest) == 0:
 		for _, p := range j.on {
 			a, b := out.cols[p[0]], out.cols[p[1]+n]
 			m := relColumn{typ: a.typ, expr: operator.Coalesce{a.expr, b.expr}}

@@ -27,18 +27,6 @@ func (s *Store) Scan(from, to []byte, t timeline.Time,
 	return s.scan(from, to, endOf(t), fn)
 }
 
-// ScanBefore is Scan of what an operator sees when it processes the message of a stamp:
-// the rows as of just before it.
-func (s *Store) ScanBefore(from, to []byte, st timeline.Stamp,
-	fn func(orderKey []byte, v wire.Version) (bool, error),
-) error {
-	limit, ok := justBefore(st)
-	if !ok {
-		return nil
-	}
-	return s.scan(from, to, limit, fn)
-}
-
 func (s *Store) scan(from, to []byte, limit timeline.Stamp,
 	fn func(orderKey []byte, v wire.Version) (bool, error),
 ) error {
