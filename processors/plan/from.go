@@ -420,11 +420,23 @@ func (j *joining) temporal(asOf sql.Expression) (*relation, error) {
 	nd := j.s.g.add(j.s, "asof", op)
 	op.Name, nd.history = nd.name, true
 	nd.what = j.n.kind.String() + " join as of " + asOf.String()
+	// Its key says which version of a row only together with the left row.
+	past := *j.r
+	past.deps = nil
+	for _, d := range j.r.deps {
+		if constant(d) {
+			past.deps = append(past.deps, d)
+		}
+	}
 	j.r.send(nd, operator.KeyForm{Partition: j.sides(1), Lane: '0'})
 	j.l.send(nd, operator.KeyForm{Partition: j.sides(0), Lane: '1',
 		Identity: j.l.key, KeepNulls: j.n.kind == operator.Left, Spread: j.l.key})
 	if op.Cond, err = j.residual(); err != nil {
 		return nil, err
 	}
-	return j.combine(nd), nil
+	j.r = &past
+	out := j.combine(nd)
+	out.key = slices.Clone(j.l.key)
+	out.deps = append(out.deps, dependency{out.key, seq(len(out.cols))})
+	return out, nil
 }
