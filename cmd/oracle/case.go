@@ -32,7 +32,7 @@ type view struct {
 	q    *query
 }
 
-// world1 is a drawn case: what is declared and what happens.
+// trial is a drawn case: what is declared and what happens.
 type trial struct {
 	seed       uint64
 	streams    []stream
@@ -52,7 +52,8 @@ func (c *trial) yaml() string {
 			cols = append(cols, fmt.Sprintf("%s: %s", x.name, x.kind.yaml()))
 		}
 		fmt.Fprintf(&b, "  %s:\n    key: [%s]\n    columns: {%s}\n    order: disordered\n"+
-			"    lateness: %dms\n    partitioner: %s\n    position: {header: position}\n",
+			"    lateness: %dms\n    partitioner: %s\n    position: {header: position}\n"+
+			"    heartbeats: {key_prefix: \"~hb:\"}\n",
 			s.name, s.cols[0].name, strings.Join(cols, ", "), c.lateness, s.partitioner)
 	}
 	b.WriteString("views:\n")
@@ -131,6 +132,14 @@ func (c *trial) instants() (out []int64) {
 		}
 	}
 	return out
+}
+
+// start is when the first change happens.
+func (c *trial) start() int64 {
+	if len(c.changes) == 0 {
+		return epoch
+	}
+	return c.changes[0].ms
 }
 
 // sorted puts the changes into the order of their effect.

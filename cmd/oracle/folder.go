@@ -41,6 +41,7 @@ func (c *trial) write(dir string) error {
 	for name, text := range map[string]string{
 		"pipeline.yaml": c.yaml(), "times.json": string(asked) + "\n",
 		"input.jsonl": c.input(), "expect.jsonl": expect, "history.jsonl": history,
+		"dead.jsonl": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("writing the case: %w", err)
@@ -64,6 +65,10 @@ func (c *trial) input() string {
 	var queues [][]record
 	for i, s := range c.streams {
 		parts := make([][]record, s.partitions)
+		for p := range parts { // a heartbeat each, which also shows how many there are
+			parts[p] = []record{{Topic: s.name, Partition: p, Key: "~hb:" + fmt.Sprint(p),
+				TS: c.start() - 1, Headers: map[string]string{"position": "0"}}}
+		}
 		delivered := slices.Clone(c.changes)
 		slices.SortStableFunc(delivered, func(a, b change) int { return a.order - b.order })
 		for _, x := range delivered {
@@ -84,9 +89,6 @@ func (c *trial) input() string {
 				from := rnd.IntN(len(records))
 				to := from + 1 + rnd.IntN(len(records)-from)
 				records = slices.Insert(records, to, slices.Clone(records[from:to])...)
-			}
-			if len(records) == 0 { // names the number of partitions, and is no row
-				records = nil
 			}
 			parts[p] = records
 		}

@@ -19,6 +19,9 @@ var (
 	decimals = []any{big.NewRat(1, 4), big.NewRat(-5, 2), big.NewRat(3, 1), big.NewRat(1, 100)}
 )
 
+// epoch is when everything starts, in milliseconds.
+const epoch = 1_700_000_000_000
+
 func draw(seed uint64, size int) *trial {
 	d := &drawer{Rand: rand.New(rand.NewPCG(seed, 0)), c: &trial{seed: seed}}
 	d.c.partitions, d.c.lateness = 1+d.IntN(4), int64(5+d.IntN(50))
@@ -69,7 +72,7 @@ func (d *drawer) value(k kind, few, nulls int) any {
 }
 
 func (d *drawer) changes(n int) {
-	ms := int64(1700000000000)
+	ms := int64(epoch)
 	few := 2 + d.IntN(6)
 	for range n {
 		if d.maybe(60) {

@@ -32,13 +32,17 @@ func firstSeed() uint64 {
 var names = regexp.MustCompile(`"[^"]*"|\bt\d+\b|'[^']*'|\d+`)
 
 // keepFailure makes a failing case smaller, shows it and writes it as a pipeline test.
-func keepFailure(t *testing.T, c *trial) {
+func keepFailure(t *testing.T, c *trial, check func(*trial) error) {
+	end := time.Now().Add(time.Minute)
 	small := c.shrink(func(c *trial) bool {
-		err := c.check()
+		if time.Now().After(end) {
+			return false
+		}
+		err := check(c)
 		return err != nil && !errors.Is(err, errRefused)
 	})
 	dir := fmt.Sprintf("../../testdata/cases/oracle-%d", c.seed)
-	t.Errorf("seed %d: %v\n%s\n%s\nkept in %s: %v", c.seed, small.check(), small.yaml(),
+	t.Errorf("seed %d: %v\n%s\n%s\nkept in %s: %v", c.seed, check(small), small.yaml(),
 		small.input(), dir, small.write(dir))
 }
 
@@ -55,7 +59,7 @@ func TestInMemory(t *testing.T) {
 			why[names.ReplaceAllString(err.Error(), "_")]++
 		} else if err != nil {
 			failed++
-			keepFailure(t, c)
+			keepFailure(t, c, (*trial).check)
 		}
 	}
 	t.Logf("%d cases, %d refused", cases, refused)
@@ -64,4 +68,22 @@ func TestInMemory(t *testing.T) {
 			t.Logf("%d: %s", n, w)
 		}
 	}
+}
+
+func TestThroughBroker(t *testing.T) {
+	end := time.Now().Add(soak(t, 10*time.Second))
+	refused, cases, failed := 0, 0, 0
+	through := func(c *trial) error { return c.through(t.Context()) }
+	for seed := firstSeed() + 1<<40; time.Now().Before(end) && failed < 1; seed++ {
+		c := draw(seed, 60)
+		cases++
+		if err := through(c); errors.Is(err, errRefused) {
+			refused++
+		} else if err != nil {
+			failed++
+			t.Logf("seed %d: %v", seed, err)
+			keepFailure(t, c, through)
+		}
+	}
+	t.Logf("%d cases, %d refused", cases, refused)
 }

@@ -1,10 +1,16 @@
 package oracle
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/tideline/tideline/cmd/pipelinetest"
 	"github.com/tideline/tideline/timeline"
 )
 
@@ -46,4 +52,39 @@ func (c *trial) check() (err error) {
 		}
 	}
 	return nil
+}
+
+// through runs a case end to end on an embedded broker. What must not matter is drawn.
+func (c *trial) through(ctx context.Context) error {
+	if _, err := c.plan(); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	dir, err := os.MkdirTemp("", "tideline-oracle-")
+	if err != nil {
+		return fmt.Errorf("making folder of the case: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := c.write(dir); err != nil {
+		return err
+	}
+	rnd := rand.New(rand.NewPCG(c.seed, 3))
+	o := pipelinetest.Options{ShuffleSeed: int64(rnd.IntN(1000)), Partitions: c.partitions,
+		Processes: 1 + rnd.IntN(2), Timeout: time.Minute}
+	if rnd.IntN(3) == 0 {
+		o.RestartEvery = 10 + rnd.IntN(30)
+	}
+	res, err := pipelinetest.Run(ctx, dir, o)
+	if err != nil {
+		return fmt.Errorf("running with %+v: %w", o, err)
+	}
+	if res.Passed() {
+		return nil
+	}
+	var b strings.Builder
+	for _, d := range res.Differences {
+		if !d.Agrees() {
+			fmt.Fprintf(&b, "%s: %s\n", d.What, strings.Join(d.Examples, "\n  "))
+		}
+	}
+	return fmt.Errorf("with %+v:\n%s", o, b.String())
 }
