@@ -60,6 +60,12 @@ var engineQueries = []string{
 	"SELECT DISTINCT a.x, b.v FROM a JOIN b ON a.x = b.x WHERE b.v IS NOT NULL",
 	"SELECT a.k, g.n, g.s FROM a LEFT JOIN grouped g ON g.x = a.x",
 	"SELECT n, count(*) AS m FROM grouped GROUP BY n",
+	"SELECT a.k, a.v, b.v AS bv, c.v AS cv FROM a JOIN c ON c.x = a.x LEFT JOIN b ON b.k = a.k",
+	"SELECT a.k, a.v, b.v AS bv, c.v AS cv, p.v AS pv FROM a LEFT JOIN c ON c.x = a.x AND c.v > a.v " +
+		"JOIN b ON b.k = a.k LEFT JOIN a p ON p.k = a.x",
+	"SELECT a.k, o.v, p.v AS pv, b.v AS bv FROM a JOIN a o ON o.k = a.k LEFT JOIN b ON b.k = a.k " +
+		"LEFT JOIN b p ON p.k = a.k",
+	"SELECT b.x, count(*) AS n, sum(a.v) AS s FROM a JOIN b ON b.k = a.k WHERE b.x IS NOT NULL GROUP BY b.x",
 	"SELECT b.k, c.v FROM c RIGHT JOIN b ON b.x = c.x",
 	"SELECT sum(v > 1) AS big, avg(d) AS mean FROM b HAVING count(*) > 0",
 	"SELECT concat(x, '!') AS y, sum(v * 2) + 1 AS s FROM a WHERE x IS NOT NULL GROUP BY concat(x, '!')",

@@ -149,6 +149,9 @@ func (s *selection) spread(n *fromNode) (*relation, error) {
 		}
 		return s.scope[n.leaf], nil
 	}
+	if rel := s.keyed(n); rel != nil {
+		return rel, nil
+	}
 	l, err := s.spread(n.l)
 	if err != nil {
 		return nil, err

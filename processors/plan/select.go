@@ -171,7 +171,7 @@ func (s *selection) plan(sel *ast.Select) (*relation, error) {
 		return nil, err
 	}
 	s.prune(p)
-	rel, err := s.spread(tree)
+	rel, err := s.spread(s.sink(tree))
 	if err != nil {
 		return nil, err
 	}

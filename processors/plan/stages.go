@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tideline/tideline/processors/operator"
 	"github.com/tideline/tideline/processors/spec"
@@ -11,6 +12,9 @@ import (
 // keepTables makes what keeps a stream as a table a join of that stream alone, with every
 // column in its place, those that nobody reads as nulls.
 func (b *builder) keepTables() error {
+	b.general.nodes = slices.DeleteFunc(b.general.nodes, func(nd *node) bool {
+		return nd.table != nil && len(nd.out) == 0
+	})
 	for _, nd := range b.general.nodes {
 		t := nd.table
 		if t == nil {
@@ -75,7 +79,7 @@ func (b *builder) operators() error {
 			if err != nil {
 				return err
 			}
-			nd.stage = st
+			nd.stage, st.Name = st, nd.name
 		}
 		nd.stage.History, nd.stage.what = nd.history, nd.what
 	}
