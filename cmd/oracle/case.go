@@ -10,9 +10,10 @@ import (
 	"github.com/tideline/tideline/processors/spec"
 )
 
-// stream is a declared stream. The first column is its key.
+// stream is a declared stream. Its first columns are its key.
 type stream struct {
 	name        string
+	keys        int
 	cols        []column // without _time
 	partitions  int
 	partitioner string
@@ -21,10 +22,19 @@ type stream struct {
 // change puts a row under its key at an instant, or deletes it.
 type change struct {
 	stream int
-	key    any
+	key    []any
 	row    []any // all columns; nil: deleted
 	ms     int64
 	order  int // of delivery within the partition, which is its position
+}
+
+// text is the record key.
+func (x *change) text() string {
+	key := make([]int, len(x.key))
+	for i := range key {
+		key[i] = i
+	}
+	return keyText(x.key, key)
 }
 
 type view struct {
@@ -47,14 +57,17 @@ func (c *trial) yaml() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "pipeline: oracle\npartitions: %d\nstreams:\n", c.partitions)
 	for _, s := range c.streams {
-		var cols []string
+		var cols, key []string
+		for _, x := range s.cols[:s.keys] {
+			key = append(key, x.name)
+		}
 		for _, x := range s.cols {
 			cols = append(cols, fmt.Sprintf("%s: %s", x.name, x.kind.yaml()))
 		}
 		fmt.Fprintf(&b, "  %s:\n    key: [%s]\n    columns: {%s}\n    order: disordered\n"+
 			"    lateness: %dms\n    partitioner: %s\n    position: {header: position}\n"+
 			"    heartbeats: {key_prefix: \"~hb:\"}\n",
-			s.name, s.cols[0].name, strings.Join(cols, ", "), c.lateness, s.partitioner)
+			s.name, strings.Join(key, ", "), strings.Join(cols, ", "), c.lateness, s.partitioner)
 	}
 	b.WriteString("views:\n")
 	for _, v := range c.views {
@@ -108,7 +121,7 @@ func (c *trial) stood(i int, t at) table {
 	last := map[string]change{}
 	for _, x := range c.changes {
 		if x.stream == i && at(x.ms) <= t {
-			last[show(x.key)] = x
+			last[x.text()] = x
 		}
 	}
 	keys := make([]string, 0, len(last))

@@ -203,9 +203,16 @@ func show(v any) string {
 type world struct {
 	rows  func(stream string, t at) (table, bool) // with _time; false: there is no such stream
 	views map[string]*query
+	work  int // pairs of rows looked at
 }
 
-// at evaluates a query over everything at or before an instant.
+// tooMuch is how many pairs of rows a query may look at; then it panics.
+const tooMuch = 20_000
+
+// fresh returns a world that has done no work yet.
+func (w *world) fresh() *world { return &world{rows: w.rows, views: w.views} }
+
+// eval evaluates a query over everything at or before an instant.
 func (w *world) eval(q *query, t at) table {
 	in := w.from(q.from, t)
 	if q.where != nil {
@@ -332,6 +339,9 @@ func (w *world) join(f *from, t at) table {
 			if when, ok := time.(at); ok {
 				right = w.from(f.r, when)
 			}
+		}
+		if w.work += len(right.rows); w.work > tooMuch {
+			panic("the query is too much work")
 		}
 		alone := true
 		for i, y := range right.rows {

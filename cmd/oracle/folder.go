@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/tideline/tideline/processors/plan"
 	"github.com/tideline/tideline/timeline/kafka"
@@ -75,7 +75,7 @@ func (c *trial) input() string {
 			if x.stream != i {
 				continue
 			}
-			r := record{Topic: s.name, Key: show(x.key), TS: x.ms}
+			r := record{Topic: s.name, Key: x.text(), TS: x.ms}
 			r.Partition = s.place(r.Key)
 			if x.row != nil {
 				r.Value = json.RawMessage(object(s.cols, x.row, nil))
@@ -141,10 +141,10 @@ func encode(v any) string {
 		return "null"
 	case string:
 		return object1(v)
-	case []byte:
-		return object1(base64.StdEncoding.EncodeToString(v))
 	case *big.Rat:
 		return show(v)
+	case at:
+		return object1(time.UnixMilli(int64(v)).UTC().Format("2006-01-02T15:04:05.999Z"))
 	}
 	return fmt.Sprint(v)
 }
@@ -181,7 +181,7 @@ func (c *trial) answers(p *plan.Plan, times []int64) (expect, history string) {
 			delete(now, k)
 		}
 		for _, ms := range times {
-			out := w.eval(v.q, at(ms))
+			out := w.fresh().eval(v.q, at(ms))
 			rows := map[string]string{}
 			for _, r := range out.rows {
 				k, value := keyText(r, key), object(out.cols, r, key)

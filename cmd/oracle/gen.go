@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // drawer draws a case from a seed.
@@ -27,8 +29,8 @@ func draw(seed uint64, size int) *trial {
 	d.c.partitions, d.c.lateness = 1+d.IntN(4), int64(5+d.IntN(50))
 	d.streams()
 	d.changes(size)
-	for i := range 1 + d.IntN(3) {
-		d.view(i)
+	for range 1 + d.IntN(3) {
+		d.view()
 	}
 	return d.c
 }
@@ -46,7 +48,10 @@ func (d *drawer) streams() {
 		s := stream{name: name, partitions: parts, partitioner: pick(d, []string{"murmur2", "fnv1a"})}
 		cols := []column{{name, "id", pick(d, keys)}, {name, "f", pick(d, keys)}, {name, "g", text},
 			{name, "n", integer}, {name, "d", kind{'d', 2}}}
-		s.cols = append(s.cols, cols[:2]...)
+		s.cols, s.keys = append(s.cols, cols[:2]...), 1
+		if d.maybe(20) {
+			s.cols, s.keys = append(s.cols[:1:1], column{name, "id2", pick(d, keys)}, cols[1]), 2
+		}
 		for _, c := range cols[2:] {
 			if d.maybe(75) {
 				s.cols = append(s.cols, c)
@@ -73,20 +78,23 @@ func (d *drawer) value(k kind, few, nulls int) any {
 
 func (d *drawer) changes(n int) {
 	ms := int64(epoch)
-	few := 2 + d.IntN(6)
+	few := 2 + d.IntN(4)
 	for range n {
 		if d.maybe(60) {
 			ms += int64(d.IntN(12))
 		}
 		i := d.IntN(len(d.c.streams))
 		s := d.c.streams[i]
-		x := change{stream: i, ms: ms, key: d.value(s.cols[0].kind, few, 0)}
-		for x.key == "" { // no record key
-			x.key = d.value(s.cols[0].kind, few, 0)
+		x := change{stream: i, ms: ms}
+		for _, c := range s.cols[:s.keys] {
+			x.key = append(x.key, d.value(c.kind, few, 0))
 		}
-		if d.maybe(75) {
-			x.row = []any{x.key}
-			for _, c := range s.cols[1:] {
+		if s.keys == 1 && x.key[0] == "" { // no record key
+			continue
+		}
+		if d.maybe(82) {
+			x.row = slices.Clone(x.key)
+			for _, c := range s.cols[s.keys:] {
 				x.row = append(x.row, d.value(c.kind, few, 15))
 			}
 		}
@@ -105,13 +113,20 @@ func (d *drawer) deliver() {
 	c.sorted()
 }
 
-func (d *drawer) view(i int) {
+// view draws a view; none if its query is too much work.
+func (d *drawer) view() {
+	i := len(d.c.views)
 	v := view{name: fmt.Sprint("v", i), q: d.query(0)}
 	d.c.views = append(d.c.views, v)
 	p, err := d.c.plan()
 	if err != nil {
 		return
 	}
+	defer func() {
+		if recover() != nil {
+			d.c.views = d.c.views[:i]
+		}
+	}()
 	// A view's key must not be null: leave such rows out.
 	for _, pv := range p.Views {
 		if pv.Name != v.name {
@@ -153,8 +168,8 @@ func (d *drawer) query(depth int) *query {
 	q := &query{}
 	var cols []column
 	var merged []item
-	q.from, cols = d.tree(depth, 1+d.IntN(3-min(depth, 2)), &merged)
-	if d.maybe(35) {
+	q.from, cols = d.tree(depth, 1+d.IntN(4-min(depth, 2)), &merged)
+	if d.maybe(25) {
 		q.where = d.condition(cols, 2)
 	}
 	switch {
@@ -182,7 +197,7 @@ func (d *drawer) plain(q *query, cols []column, merged []item) {
 		d.item(q, it.expr, it.kind)
 	}
 	for _, c := range cols {
-		if c.kind != instant && (c.name == "id" || c.name[0] == 'c' || d.maybe(40)) {
+		if (c.kind != instant || d.maybe(20)) && (strings.HasPrefix(c.name, "id") || c.name[0] == 'c' || d.maybe(40)) {
 			d.item(q, colRef(c), c.kind)
 		}
 	}
@@ -266,7 +281,7 @@ func (d *drawer) aggregate(cols []column) (expr, kind) {
 }
 
 func (d *drawer) compared(e expr, k kind) expr {
-	ops := []string{"=", "<>", "<", "<=", ">", ">="}
+	ops := []string{"=", "<>", "<>", "<", "<=", ">", ">="}
 	return binary{pick(d, ops), e, literal{d.value(k, 4, 0)}}
 }
 
@@ -315,7 +330,7 @@ func (d *drawer) tree(depth, n int, merged *[]item) (*from, []column) {
 	*merged = append(*merged, item{expr: coalesce{[]expr{colRef(x), colRef(y)}}, kind: x.kind})
 	if f.kind != "FULL OUTER" {
 		*merged = (*merged)[:len(*merged)-1]
-		if x, y, ok := d.pair(lc, rc); ok && d.maybe(15) {
+		if x, y, ok := d.pair(lc, rc); ok && d.maybe(20) {
 			f.on = binary{"AND", f.on, binary{"=", colRef(x), colRef(y)}}
 		}
 	}
@@ -344,11 +359,14 @@ func (d *drawer) pair(l, r []column) (column, column, bool) {
 
 // temporal makes the join one as of the left side's time, now and then.
 func (d *drawer) temporal(f *from, l, r []column) bool {
-	times := ofKinds(l, "s")
+	times := slices.DeleteFunc(ofKinds(l, "s"), func(c column) bool { return c.name != "_time" })
 	if len(times) == 0 || f.r.name == "" || len(ofKinds(r, "s")) == 0 || !d.maybe(25) {
 		return false
 	}
 	key := r[0]
+	if len(r) > 1 && r[1].name == "id2" {
+		return false
+	}
 	for _, c := range l {
 		if c.kind == key.kind && (c.name != "id" || d.maybe(30)) {
 			right := *f.r

@@ -128,7 +128,7 @@ func (m *memory) arriving(c *trial, in plan.Input, p, n int, changes []change) [
 	}
 	var out []message
 	for _, x := range changes {
-		key := show(x.key)
+		key := x.text()
 		if c.streams[x.stream].name != in.Stream.Name || place(key, n) != p {
 			continue
 		}
