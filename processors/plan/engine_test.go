@@ -59,6 +59,7 @@ var engineQueries = []string{
 	"SELECT DISTINCT x FROM a WHERE x IS NOT NULL",
 	"SELECT DISTINCT a.x, b.v FROM a JOIN b ON a.x = b.x WHERE b.v IS NOT NULL",
 	"SELECT a.k, g.n, g.s FROM a LEFT JOIN grouped g ON g.x = a.x",
+	"SELECT c.x, c.v, count(a.k) AS n FROM c LEFT JOIN a ON a.x = c.x GROUP BY c.x",
 	"SELECT n, count(*) AS m FROM grouped GROUP BY n",
 	"SELECT a.k, a.v, b.v AS bv, c.v AS cv FROM a JOIN c ON c.x = a.x LEFT JOIN b ON b.k = a.k",
 	"SELECT a.k, a.v, b.v AS bv, c.v AS cv, p.v AS pv FROM a LEFT JOIN c ON c.x = a.x AND c.v > a.v " +

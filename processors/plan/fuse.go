@@ -47,8 +47,18 @@ func (s *selection) partner(n, at *fromNode) *fromNode {
 	return s.partner(n, at.r)
 }
 
+// plainStream says whether a node is a stream, or a subquery that is all rows of one with
+// nothing computed.
 func (s *selection) plainStream(n *fromNode) bool {
-	return n.l == nil && n.asOf == nil && s.scope[n.leaf].from.table != nil
+	if n.l != nil || n.asOf != nil {
+		return false
+	}
+	r := s.scope[n.leaf]
+	computed := func(c relColumn) bool {
+		_, plain := c.expr.(operator.Field)
+		return !plain
+	}
+	return r.from.table != nil && len(r.where) == 0 && !slices.ContainsFunc(r.cols, computed)
 }
 
 // onKeys says whether a join is of two streams, inner or left, on their whole keys of the

@@ -185,7 +185,7 @@ func (p *parts) findCalls(e ast.Expr) error {
 		}
 		c := &call{name: f.Name.Lowered(), distinct: f.Distinct, node: f, text: ast.String(f)}
 		at := word(c.name) + `\s*\(`
-		if !slices.Contains([]string{"count", "sum", "avg", "min", "max"}, c.name) {
+		if !supported[c.name] {
 			return false, p.s.near(at, "aggregate %s is not supported; there are count, sum, avg, min "+
 				"and max", c.name)
 		}
@@ -206,7 +206,9 @@ func (p *parts) findCalls(e ast.Expr) error {
 			return false, p.s.near(at, "%s(DISTINCT ...) is not supported; aggregate a subquery with "+
 				"SELECT DISTINCT", c.name)
 		}
-		p.calls = append(p.calls, c)
+		if p.callOf(f) < 0 {
+			p.calls = append(p.calls, c)
+		}
 		return false, nil
 	}, e)
 }
@@ -230,6 +232,16 @@ func (p *parts) bind() error {
 	}
 	for _, g := range p.groups {
 		want(g, func(e sql.Expression) { p.byGroups = append(p.byGroups, e) })
+	}
+	if p.grouped {
+		for _, it := range append(slices.Clone(p.items), item{expr: p.having}) {
+			if it.expr == nil {
+				continue
+			}
+			for _, c := range p.loose(it.expr) {
+				want(c, func(sql.Expression) {}) // a group may determine it
+			}
+		}
 	}
 	for _, c := range p.calls {
 		if !c.star {

@@ -167,9 +167,16 @@ func (q *query) refuseFunc(e *ast.FuncExpr) error {
 }
 
 func (q *query) aggregate(name string) error {
-	return q.later(word(name)+`\s*\(`, "aggregate %s is not supported in this version; "+
-		"select the rows by their key, and aggregate them when reading", name)
+	if supported[name] {
+		return q.later(word(name)+`\s*\(`, "aggregate %s cannot stand here; aggregates belong into "+
+			"the select list and HAVING, not into one another", name)
+	}
+	return q.later(word(name)+`\s*\(`, "aggregate %s is not supported; there are count, sum, avg, "+
+		"min and max", name)
 }
+
+// supported are the aggregates that views can compute.
+var supported = set(`avg count max min sum`)
 
 // cure says what to write instead of an impure function.
 func cure(name string) string {
