@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/tideline/tideline/cmd/pipelinetest"
 )
 
 // soak is how long the random tests run: TIDELINE_SOAK, else a few seconds.
@@ -30,6 +33,20 @@ func firstSeed() uint64 {
 }
 
 var names = regexp.MustCompile(`"[^"]*"|\bt\d+\b|'[^']*'|\d+`)
+
+// TestKept runs the cases that failed once.
+func TestKept(t *testing.T) {
+	dirs, err := filepath.Glob("../../testdata/cases/oracle-*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("there are %d folders: %v", len(dirs), err)
+	}
+	for _, dir := range dirs {
+		res, err := pipelinetest.Run(t.Context(), dir, pipelinetest.Options{})
+		if err != nil || !res.Passed() {
+			t.Errorf("%s: %+v, %v", dir, res, err)
+		}
+	}
+}
 
 // keepFailure makes a failing case smaller, shows it and writes it as a pipeline test.
 func keepFailure(t *testing.T, c *trial, check func(*trial) error) {
@@ -63,6 +80,9 @@ func TestInMemory(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases, %d refused", cases, refused)
+	if refused > cases/20 {
+		t.Error("more than one case in twenty is refused")
+	}
 	for w, n := range why {
 		if n > cases/200 {
 			t.Logf("%d: %s", n, w)
