@@ -39,6 +39,9 @@ func Describe(p *plan.Plan) *catalog.Catalog {
 		if s.Exchange != nil {
 			out.Exchange = s.Exchange.Topic
 		}
+		for _, x := range s.Outputs {
+			out.Exchanges = append(out.Exchanges, x.Topic)
+		}
 		c.Stages = append(c.Stages, out)
 	}
 	return c

@@ -127,11 +127,10 @@ func (r *Runner) createTopics(ctx context.Context) error {
 		}
 	}
 	for _, s := range r.plan.Stages {
-		if s.Exchange == nil {
-			continue
-		}
-		if err := topics.Ensure(ctx, s.Exchange.Topic, s.Exchange.Partitions, kafka.Keep); err != nil {
-			return err
+		for _, x := range exchangesOf(s) {
+			if err := topics.Ensure(ctx, x.Topic, x.Partitions, kafka.Keep); err != nil {
+				return err
+			}
 		}
 	}
 	if err := topics.Ensure(ctx, catalog.DeadLetterTopic(name), 1, kafka.Keep); err != nil {
@@ -206,22 +205,22 @@ func (r *Runner) checkOutput(ctx context.Context, s *plan.Stage, p int32) error 
 			"that: delete the groups and internal topics of the pipeline to rebuild its views",
 			topic, s.Name, s.Group)
 	}
-	if s.View != nil {
-		ends, err := r.existingEnds(ctx, s.View.Table)
+	if s.Op != nil {
+		ends, err := r.existingEnds(ctx, s.Table())
 		if err != nil {
 			return err
 		}
 		if int(p) >= len(ends) || ends[p] == 0 {
-			return gone(s.View.Table)
+			return gone(s.Table())
 		}
 	}
-	if s.Exchange != nil {
-		ends, err := r.existingEnds(ctx, s.Exchange.Topic)
+	for _, x := range exchangesOf(s) {
+		ends, err := r.existingEnds(ctx, x.Topic)
 		if err != nil {
 			return err
 		}
 		if slices.Contains(ends, 0) || len(ends) == 0 {
-			return gone(s.Exchange.Topic)
+			return gone(x.Topic)
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/lovoo/goka/storage"
 
 	"github.com/tideline/tideline/processors/feed"
+	"github.com/tideline/tideline/processors/operator"
 	"github.com/tideline/tideline/processors/plan"
 	"github.com/tideline/tideline/timeline"
 	"github.com/tideline/tideline/timeline/align"
@@ -30,15 +31,17 @@ type stage struct {
 	plan *plan.Stage
 	dead goka.Stream
 
-	mu     sync.RWMutex
-	stores map[int32]*store.Store // open partitions of the group table
-	floors map[int32]timeline.Time
+	mu      sync.RWMutex
+	senders map[int32]*sender
+	stores  map[int32]*store.Store // open partitions of the group table
+	floors  map[int32]timeline.Time
 }
 
 func newStage(r *Runner, p *plan.Stage) *stage {
 	return &stage{
 		r: r, plan: p, dead: goka.Stream(catalog.DeadLetterTopic(r.plan.Pipeline.Name)),
-		stores: map[int32]*store.Store{}, floors: map[int32]timeline.Time{},
+		senders: map[int32]*sender{},
+		stores:  map[int32]*store.Store{}, floors: map[int32]timeline.Time{},
 	}
 }
 
@@ -74,10 +77,10 @@ func (s *stage) graph() *goka.GroupGraph {
 	for _, in := range s.plan.Inputs {
 		edges = append(edges, goka.Input(goka.Stream(in.Topic), raw, s.process))
 	}
-	if s.plan.Exchange != nil {
-		edges = append(edges, goka.Output(goka.Stream(s.plan.Exchange.Topic), raw))
+	for _, x := range s.exchanges() {
+		edges = append(edges, goka.Output(goka.Stream(x.Topic), raw))
 	}
-	if s.plan.View != nil {
+	if s.plan.Op != nil {
 		edges = append(edges, goka.Persist(raw))
 	}
 	return goka.DefineGroup(goka.Group(s.plan.Group), edges...)
@@ -92,7 +95,7 @@ func (s *stage) process(ctx goka.Context, msg any) {
 	}
 	switch f.Kind {
 	case feed.DataFrame:
-		if s.plan.View != nil {
+		if s.plan.Op != nil {
 			err = s.update(ctx, f)
 		} else {
 			s.rekey(ctx, f)
@@ -116,35 +119,57 @@ func (s *stage) rekey(ctx goka.Context, f feed.Frame) {
 	ctx.Emit(goka.Stream(s.plan.Exchange.Topic), ctx.Key(), wire.AppendChange(nil, c))
 }
 
-// update applies a change to the view's row under its key.
+// update lets the operator take a change: it writes the version under the change's key, and
+// sends on the rows that come and go by it.
 func (s *stage) update(ctx goka.Context, f feed.Frame) error {
-	st := s.store(ctx.Partition())
-	key := ctx.Key()
-	prev, had, err := st.Before(key, f.Stamp)
-	if err != nil {
-		return fmt.Errorf("reading state of view %s under key %q: %w", s.plan.Name, key, err)
+	out := s.sender(ctx.Partition())
+	if err := out.begin(ctx, f.Stamp); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
 	}
-	next, changed, err := s.plan.Join.Apply(prev, had, f.Input, f.Op, f.Stamp.At, key, f.Row)
-	if err != nil || !changed {
-		return err
+	c := operator.Change{Input: f.Input, Key: ctx.Key(), At: f.Stamp.At, Op: f.Op, Row: f.Row}
+	effects := operator.Effects{}
+	if len(s.plan.Outputs) > 0 {
+		effects.Emit = out.emit
 	}
-	next.Stamp = f.Stamp
-	ctx.SetValue(wire.AppendVersion(nil, next))
+	st := &stateBefore{store: s.store(ctx.Partition()), stamp: f.Stamp}
+	if err := s.plan.Op.Process(st, c, &effects); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
+	}
+	if err := out.end(); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
+	}
+	if effects.Changed {
+		effects.Version.Stamp = f.Stamp
+		ctx.SetValue(wire.AppendVersion(nil, effects.Version))
+	}
 	return nil
+}
+
+// exchanges returns where the stage sends rows to.
+func (s *stage) exchanges() []*plan.Exchange { return exchangesOf(s.plan) }
+
+func exchangesOf(p *plan.Stage) []*plan.Exchange {
+	if p.Exchange != nil {
+		return append([]*plan.Exchange{p.Exchange}, p.Outputs...)
+	}
+	return p.Outputs
 }
 
 // advance tells the stage's readers that its watermark has moved.
 func (s *stage) advance(ctx goka.Context, f feed.Frame) error {
 	p := ctx.Partition()
+	if err := s.sender(p).endInstant(); err != nil {
+		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
+	}
 	b := wire.AppendWatermark(nil, wire.Watermark{
 		At: f.Stamp.At, Sender: p, Quality: f.Quality,
 	})
-	if x := s.plan.Exchange; x != nil {
+	for _, x := range s.exchanges() {
 		for q := range x.Partitions {
 			ctx.Emit(goka.Stream(x.Topic), wire.WatermarkKey(int32(q)), b)
 		}
 	}
-	if s.plan.View == nil {
+	if s.plan.Op == nil {
 		return nil
 	}
 	ctx.SetValue(b)
@@ -154,7 +179,7 @@ func (s *stage) advance(ctx goka.Context, f feed.Frame) error {
 // forget lets go of what no read and no re-execution can ask for any more: versions
 // behind the horizon that also lie behind the cut last committed.
 func (s *stage) forget(p int32, watermark timeline.Time) error {
-	if s.plan.View.Forever {
+	if s.plan.History || s.plan.View != nil && s.plan.View.Forever {
 		return nil
 	}
 	s.mu.RLock()
@@ -163,9 +188,12 @@ func (s *stage) forget(p int32, watermark timeline.Time) error {
 	if st == nil || !ok {
 		return nil
 	}
-	horizon := min(watermark-timeline.Duration(s.plan.View.Retention), floor-1)
+	horizon := floor - 1
+	if s.plan.View != nil {
+		horizon = min(watermark-timeline.Duration(s.plan.View.Retention), horizon)
+	}
 	if err := st.SetHorizon(horizon); err != nil {
-		return fmt.Errorf("forgetting history of view %s: %w", s.plan.Name, err)
+		return fmt.Errorf("forgetting history of stage %s: %w", s.plan.Name, err)
 	}
 	return nil
 }
@@ -191,9 +219,15 @@ func (s *stage) retention() time.Duration {
 
 // openStore is goka's storage builder. A damaged store is rebuilt from the table topic.
 func (s *stage) openStore(topic string, p int32) (storage.Storage, error) {
-	order, text := catalog.KeyOrder(catalog.KeyTypes(s.plan.View.Schema))
+	order, text := internalOrder, internalText
+	if s.plan.View != nil {
+		order, text = catalog.KeyOrder(catalog.KeyTypes(s.plan.View.Schema))
+	}
 	dir := filepath.Join(s.r.opts.Dir, "state", topic, strconv.Itoa(int(p)))
 	o := store.Options{Dir: dir, Key: order, Text: text}
+	if s.plan.View == nil {
+		o.Group = internalGroup
+	}
 	st, err := store.Open(o)
 	if errors.Is(err, store.ErrCorrupt) {
 		s.r.opts.Log.Warn("rebuilding damaged local state from its topic", "dir", dir, "cause", err)
@@ -203,11 +237,12 @@ func (s *stage) openStore(topic string, p int32) (storage.Storage, error) {
 		st, err = store.Open(o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening state of view %s, partition %d: %w", s.plan.Name, p, err)
+		return nil, fmt.Errorf("opening state of stage %s, partition %d: %w", s.plan.Name, p, err)
 	}
 	s.mu.Lock()
 	s.stores[p] = st
 	delete(s.floors, p)
+	delete(s.senders, p) // what it counted is counted again
 	s.mu.Unlock()
 	return &ownState{Store: st}, nil
 }
@@ -242,7 +277,7 @@ func (s *stage) feedInput(in plan.Input) feed.Input {
 		LateFail: st.LateFail, ErrorFail: st.ErrorFail,
 		NewDecoder: func() (feed.Decoder, error) {
 			d, err := newDecoder(in)
-			if err == nil && s.plan.View != nil {
+			if err == nil && s.plan.Op != nil {
 				d.(*decoder).partitions = s.plan.Partitions
 			}
 			return d, err
@@ -253,11 +288,11 @@ func (s *stage) feedInput(in plan.Input) feed.Input {
 // watermarkEvery spreads the watermarks of wide exchanges: each costs a record per
 // receiving partition and sender.
 func (s *stage) watermarkEvery() time.Duration {
-	every := s.r.opts.WatermarkEvery
-	if x := s.plan.Exchange; x != nil {
-		every *= time.Duration(max(1, x.Partitions*x.Senders/64))
+	n := 0
+	for _, x := range s.exchanges() {
+		n += x.Partitions * x.Senders
 	}
-	return every
+	return s.r.opts.WatermarkEvery * time.Duration(max(1, n/64))
 }
 
 func (s *stage) spool(p int32) align.Spool {

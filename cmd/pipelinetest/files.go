@@ -117,6 +117,13 @@ type line struct {
 	Reason    string         `json:"reason"`
 }
 
+// continues says whether two lines of a history are one interval of a constant value.
+func (l *line) continues(next line) bool {
+	return l != nil && l.ValidTo != nil && *l.ValidTo == next.ValidFrom && l.View == next.View &&
+		l.Key != nil && next.Key != nil && *l.Key == *next.Key &&
+		canonical(l.Value) == canonical(next.Value)
+}
+
 // answers is a set of answers by what they answer.
 type answers struct {
 	values map[string][]string // by the question, the canonical answers
@@ -139,6 +146,17 @@ func loadAnswers(
 	}
 	defer f.Close()
 	a := newAnswers()
+	var last *line
+	take := func(l *line) error {
+		if l == nil {
+			return nil
+		}
+		question, answer, err := read(*l)
+		if err == nil {
+			a.add(question, answer)
+		}
+		return err
+	}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 64<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -149,14 +167,20 @@ func loadAnswers(
 		d.UseNumber()
 		var l line
 		err := d.Decode(&l)
-		var question, answer string
+		if err == nil && last.continues(l) {
+			last.ValidTo = l.ValidTo
+			continue
+		}
 		if err == nil {
-			question, answer, err = read(l)
+			err = take(last)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s/%s, line %d: %w", dir, name, n, err)
 		}
-		a.add(question, answer)
+		last = &l
+	}
+	if err := take(last); err != nil {
+		return nil, fmt.Errorf("reading %s/%s: %w", dir, name, err)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("reading %s/%s: %w", dir, name, err)

@@ -214,7 +214,7 @@ var valueCases = []struct {
 	{"json", "", `"x"`, `!holds no JSON`},
 	{"json", "", `["__debezium_unavailable_value"]`, `!placeholder`},
 	{"text", "", `"x"`, `"x"`},
-	{"text", "", `1`, `!`},
+	{"text", "", `1`, `"1"`}, {"text", "", `true`, `!`},
 }
 
 func TestDebeziumValues(t *testing.T) {

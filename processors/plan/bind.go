@@ -85,25 +85,34 @@ func (b *bound) scalars(cat sql.Catalog, exprs []ast.Expr) ([]sql.Expression, er
 			Auth: ast.AuthInformation{},
 		})
 	}
-	ctx, err := newContext()
-	if err != nil {
-		return nil, b.at(0, "preparing the SQL engine: %v", err)
-	}
-	node, _, err := planbuilder.New(ctx, cat, nil, nil).BindOnly(stmt, ast.String(stmt), nil)
+	out, err := bindList(cat, stmt)
 	if err != nil {
 		return nil, b.unbound(err)
 	}
-	p, ok := node.(*gmsplan.Project)
-	if !ok || len(p.Projections) != len(exprs) {
-		return nil, b.at(0, "binding SQL: the query is not a plain projection (%T)", node)
+	return out, nil
+}
+
+// bindList lets the SQL engine bind the select list of a plain SELECT.
+func bindList(cat sql.Catalog, stmt *ast.Select) ([]sql.Expression, error) {
+	ctx, err := newContext()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the SQL engine: %w", err)
 	}
-	out := make([]sql.Expression, len(exprs))
+	node, _, err := planbuilder.New(ctx, cat, nil, nil).BindOnly(stmt, ast.String(stmt), nil)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := node.(*gmsplan.Project)
+	if !ok || len(p.Projections) != len(stmt.SelectExprs) {
+		return nil, fmt.Errorf("the query is not a plain projection (%T)", node)
+	}
+	out := make([]sql.Expression, len(p.Projections))
 	for i, e := range p.Projections {
 		if a, ok := e.(*expression.Alias); ok {
 			e = a.Child
 		}
 		if out[i], err = intervals(e); err != nil {
-			return nil, b.at(0, "binding SQL: %v", err)
+			return nil, err
 		}
 	}
 	return out, nil
@@ -145,16 +154,38 @@ var (
 
 // unbound puts the binder's error into our words, with the nearest valid name.
 func (b *bound) unbound(err error) error {
+	var tables []named
+	for _, l := range b.lanes {
+		t := named{alias: l.alias}
+		for _, c := range l.stream.Schema.Columns {
+			t.columns = append(t.columns, c.Name)
+		}
+		tables = append(tables, t)
+	}
+	return b.explainUnbound(err, tables)
+}
+
+// named is a table that expressions may read, by the names it has in the query.
+type named struct {
+	alias   string
+	columns []string
+}
+
+func (b *source) explainUnbound(err error, tables []named) error {
+	var aliases []string
+	for _, t := range tables {
+		aliases = append(aliases, t.alias)
+	}
 	msg, _, _ := strings.Cut(err.Error(), ", maybe you mean")
 	if m := noTabCol.FindStringSubmatch(msg); m != nil {
-		return b.noColumn(m[2], m[1])
+		return b.noColumn(m[2], m[1], tables)
 	}
 	if m := noColumn.FindStringSubmatch(msg); m != nil {
-		return b.noColumn(m[1], "")
+		return b.noColumn(m[1], "", tables)
 	}
 	if m := noTable.FindStringSubmatch(msg); m != nil {
 		return b.near(word(m[1])+`\s*\.`, "there is no table %q in FROM%s", m[1],
-			spec.Suggest(m[1], b.aliases()))
+			spec.Suggest(m[1], aliases))
 	}
 	if m := noFunc.FindStringSubmatch(msg); m != nil {
 		return b.near(word(m[1])+`\s*\(`, "there is no function %q%s", m[1],
@@ -162,18 +193,16 @@ func (b *bound) unbound(err error) error {
 	}
 	if m := ambiguous.FindStringSubmatch(msg); m != nil {
 		return b.near(word(m[1]), "column %q is in more than one table; write it with its table, "+
-			"as %s.%s", m[1], b.lanes[0].alias, m[1])
+			"as %s.%s", m[1], aliases[0], m[1])
 	}
 	return b.at(0, "binding SQL: %s", msg)
 }
 
-func (b *bound) noColumn(col, alias string) error {
+func (b *source) noColumn(col, alias string, tables []named) error {
 	var names []string
-	for _, l := range b.lanes {
-		if alias == "" || strings.EqualFold(l.alias, alias) {
-			for _, c := range l.stream.Schema.Columns {
-				names = append(names, c.Name)
-			}
+	for _, t := range tables {
+		if alias == "" || strings.EqualFold(t.alias, alias) {
+			names = append(names, t.columns...)
 		}
 	}
 	where, pat := "", word(col)
@@ -216,19 +245,28 @@ func (b *bound) ref(f *expression.GetField) (ref, error) {
 	return ref{}, fmt.Errorf("binding SQL: field %s is of no table in FROM", f)
 }
 
-// note marks the columns an expression reads as needed, and refuses what the engine
-// itself calls non-deterministic or what would read rows through it.
-func (b *bound) note(e sql.Expression) (err error) {
+// note marks the columns an expression reads as needed, and refuses what no view may
+// evaluate.
+func (b *bound) note(e sql.Expression) error {
+	return vet(e, func(f *expression.GetField) error {
+		r, err := b.ref(f)
+		if err == nil {
+			b.lanes[r.lane].need(r)
+		}
+		return err
+	})
+}
+
+// vet refuses what the engine itself calls non-deterministic or what would read rows
+// through it. It calls field for every column.
+func vet(e sql.Expression, field func(*expression.GetField) error) (err error) {
 	sql.Inspect(e, func(e sql.Expression) bool {
 		if err != nil || e == nil {
 			return false
 		}
 		switch e := e.(type) {
 		case *expression.GetField:
-			var r ref
-			if r, err = b.ref(e); err == nil {
-				b.lanes[r.lane].need(r)
-			}
+			err = field(e)
 		case *expression.Arithmetic, *expression.Div, *expression.IntDiv, *expression.Mod:
 			err = noTimeArithmetic(e)
 		case *function.Greatest, *function.Least:

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/dolthub/go-mysql-server/sql"
+
 	"github.com/tideline/tideline/processors/operator"
 	"github.com/tideline/tideline/processors/spec"
 	"github.com/tideline/tideline/timeline/row"
@@ -21,20 +23,19 @@ func Build(p *spec.Pipeline, parts func(topic string) (int, error)) (*Plan, erro
 	if err := b.lookUp(parts); err != nil {
 		return nil, err
 	}
-	cat := newCatalog(b.plan.Streams)
+	b.catalog = newCatalog(b.plan.Streams)
+	b.general = &general{b: b, tables: map[*Stream]*tableScan{}, views: map[string]*planned{}}
 	var errs []error
 	for i := range p.Views {
-		q, err := compileView(&p.Views[i], p, b.plan.Streams, func(q *query) (*bound, error) {
-			return bind(q, cat)
-		})
-		if err != nil {
+		if err := b.planView(&p.Views[i]); err != nil {
 			errs = append(errs, err)
-			continue
 		}
-		b.queries = append(b.queries, q)
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
+	}
+	if err := b.keepTables(); err != nil {
+		return nil, err
 	}
 	b.partitions()
 	b.exchange()
@@ -46,7 +47,9 @@ func Build(p *spec.Pipeline, parts func(topic string) (int, error)) (*Plan, erro
 
 type builder struct {
 	plan      *Plan
-	queries   []*compiled
+	catalog   sql.Catalog
+	general   *general
+	queries   []*compiled // what reads streams: joins on keys, and tables
 	exchanges map[*Stream]*Exchange
 }
 
@@ -80,16 +83,9 @@ type compiled struct {
 	partitions int
 }
 
-// compileView parses, binds and lowers a view. A panic of the SQL engine becomes an
-// error that names the view.
+// compileView parses, binds and lowers a view that joins streams on their keys.
 func compileView(v *spec.View, p *spec.Pipeline, streams []*Stream,
-	bind func(*query) (*bound, error)) (c *compiled, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			c, err = nil, &Error{View: v.Name, Pos: v.Pos,
-				Msg: fmt.Sprintf("the SQL engine failed on it: %v; write it another way", r)}
-		}
-	}()
+	bind func(*query) (*bound, error)) (*compiled, error) {
 	q, err := parse(v, p, streams)
 	if err != nil {
 		return nil, err
@@ -141,10 +137,14 @@ func (c *compiled) checkIndexes() error {
 	for _, col := range c.schema.Columns {
 		names = append(names, col.Name)
 	}
-	for _, ix := range c.view.Indexes {
+	return c.source.checkIndexes(names, c.schema)
+}
+
+func (s *source) checkIndexes(names []string, schema row.Schema) error {
+	for _, ix := range s.view.Indexes {
 		for _, name := range ix {
-			if c.schema.Find(name) < 0 {
-				return c.at(-1, "index column %q is not among its columns%s", name,
+			if schema.Find(name) < 0 {
+				return s.at(-1, "index column %q is not among its columns%s", name,
 					spec.Suggest(name, names))
 			}
 		}
@@ -239,13 +239,8 @@ func (b *builder) stages() error {
 			b.plan.Stages = append(b.plan.Stages, b.sourceStage(s, x))
 		}
 	}
-	for _, q := range b.queries {
-		s, err := b.viewStage(q)
-		if err != nil {
-			return err
-		}
-		b.plan.Stages = append(b.plan.Stages, s)
-		b.plan.Views = append(b.plan.Views, s.View)
+	if err := b.operators(); err != nil {
+		return err
 	}
 	all := ""
 	for _, s := range b.plan.Stages {
@@ -266,7 +261,7 @@ func (b *builder) sourceStage(s *Stream, x *Exchange) *Stage {
 }
 
 func (b *builder) viewStage(q *compiled) (*Stage, error) {
-	st := &Stage{Name: q.view.Name, Partitions: q.partitions, Join: q.join}
+	st := &Stage{Name: q.view.Name, Partitions: q.partitions, Join: q.join, Op: q.join}
 	for i, l := range q.lanes {
 		in := Input{Topic: l.stream.Topic, Stream: l.stream, Columns: q.kept[i]}
 		if !direct(l.stream, q.partitions) {
@@ -286,10 +281,7 @@ func (b *builder) viewStage(q *compiled) (*Stage, error) {
 	if err := q.join.Init(); err != nil {
 		return nil, q.at(0, "%v", err)
 	}
-	st.View = &View{View: *q.view, Schema: q.schema, Partitions: q.partitions}
 	st.query = q.text
-	b.name(st)
-	st.View.Group, st.View.Table = st.Group, st.Group+"-table" // by goka's rule
 	return st, nil
 }
 

@@ -83,6 +83,25 @@ func newCatalog(streams []*Stream) sql.Catalog {
 	return analyzer.NewCatalog(db)
 }
 
+// scopeCatalog makes the tables of one FROM known to the binder, under their aliases.
+func scopeCatalog(scope []*relation) sql.Catalog {
+	db := &tables{}
+	for _, r := range scope {
+		t := &table{name: r.alias}
+		for _, c := range r.cols {
+			if c.name == "" {
+				continue
+			}
+			t.schema = append(t.schema, &sql.Column{
+				Name: c.name, Type: sqlType(c.typ), Nullable: true, Source: r.alias,
+				DatabaseSource: database,
+			})
+		}
+		db.all = append(db.all, t)
+	}
+	return analyzer.NewCatalog(db)
+}
+
 // tables is the one database of the catalog, and its provider.
 type tables struct{ all []*table }
 

@@ -6,6 +6,11 @@
 // is the only package of the processors that imports it. Every expression reaches
 // package operator as an operator.Expr.
 //
+// A view that joins streams on their keys becomes one stage. Any other becomes a graph of
+// operators: SELECTs turn into relations (what an operator emits, filtered and projected,
+// with what is known of its key), and each join, grouping and table is a stage that sends
+// signed rows on, under the key by which the next stage needs them.
+//
 // Invariants:
 //
 //	L1  A plan is a function of the pipeline and the partition counts of its topics.

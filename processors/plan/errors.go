@@ -15,6 +15,8 @@ type Error struct {
 	// the zero value if it is not known.
 	Pos spec.Position
 	Msg string // what is wrong, and what to write instead
+
+	general bool // joins on the key cannot express it, other operators may
 }
 
 // Error returns "file:line:col: view name: message".
@@ -71,6 +73,13 @@ func (s *source) near(pattern, format string, args ...any) error {
 		offset = loc[0]
 	}
 	return s.at(offset, format, args...)
+}
+
+// later is near for what a join on the keys cannot express but other operators may.
+func (s *source) later(pattern, format string, args ...any) error {
+	err := s.near(pattern, format, args...)
+	err.(*Error).general = true
+	return err
 }
 
 // word is the pattern for a name as a whole word.

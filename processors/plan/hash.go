@@ -37,7 +37,9 @@ func (s *Stage) define() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stage %s %d\n", s.Name, s.Partitions)
 	for _, in := range s.Inputs {
-		if in.Exchange != nil {
+		if in.Stream == nil {
+			fmt.Fprintf(&b, "%s %d\n", in.Topic, in.Exchange.Senders)
+		} else if in.Exchange != nil {
 			fmt.Fprintf(&b, "%s %v\n", in.Exchange.define(), in.Columns)
 		} else {
 			fmt.Fprintf(&b, "%s %v\n", in.Stream.define(), in.Columns)
@@ -46,8 +48,14 @@ func (s *Stage) define() string {
 	if s.Exchange != nil {
 		fmt.Fprintf(&b, "to %s\n", s.Exchange.define())
 	}
+	for _, x := range s.Outputs {
+		fmt.Fprintf(&b, "to %d: %s\n", x.Partitions, x.Route)
+	}
+	if s.query != "" {
+		fmt.Fprintf(&b, "%s\n", s.query)
+	}
 	if s.View != nil {
-		fmt.Fprintf(&b, "%s\n%s\n", s.query, schemaText(s.View.Schema))
+		fmt.Fprintf(&b, "%s\n", schemaText(s.View.Schema))
 	}
 	return b.String()
 }

@@ -134,12 +134,12 @@ func (b *bound) checkFull(n *treeNode, always bool, extra []sql.Expression) erro
 		return nil
 	}
 	if len(extra) > 0 {
-		return b.near(`\bfull\b`, "FULL OUTER JOIN on more than the keys is not supported (%q); "+
+		return b.later(`\bfull\b`, "FULL OUTER JOIN on more than the keys is not supported (%q); "+
 			"keep the equality of the keys, and put the rest into CASE in the select list",
 			quote(n.on))
 	}
 	if !always {
-		return b.near(`\bfull\b`, "FULL OUTER JOIN on %q, which can be null on a side that has a "+
+		return b.later(`\bfull\b`, "FULL OUTER JOIN on %q, which can be null on a side that has a "+
 			"row, is not supported; write %s = %s", quote(n.on),
 			b.keyOf(n.l.lanes(), 0), b.keyOf(n.r.lanes(), 0))
 	}
@@ -210,7 +210,7 @@ func (b *bound) notOnKey(n *treeNode, extra []sql.Expression, part bool) error {
 	at := word(strings.Fields(quote(n.on))[0])
 	l, r := b.lanes[bits(n.l.lanes())[0]].stream, b.lanes[bits(n.r.lanes())[0]].stream
 	if len(l.Schema.Key) != len(r.Schema.Key) {
-		return b.near(at, "%s is not supported in this version (ON %s); both sides must be joined "+
+		return b.later(at, "%s is not supported in this version (ON %s); both sides must be joined "+
 			"on their keys, and those of %s and %s differ in length, %d and %d", kind,
 			quote(n.on), l.Name, r.Name, len(l.Schema.Key), len(r.Schema.Key))
 	}
@@ -218,7 +218,7 @@ func (b *bound) notOnKey(n *treeNode, extra []sql.Expression, part bool) error {
 	for i := range l.Schema.Key {
 		want = append(want, b.keyOf(n.l.lanes(), i)+" = "+b.keyOf(n.r.lanes(), i))
 	}
-	return b.near(at, "%s is not supported in this version (ON %s); both sides must be joined "+
+	return b.later(at, "%s is not supported in this version (ON %s); both sides must be joined "+
 		"on their keys: ON %s", kind, quote(n.on), strings.Join(want, " AND "))
 }
 
@@ -235,12 +235,12 @@ func (b *bound) checkKeys() error {
 	for _, l := range b.lanes[1:] {
 		x, y := keyTypes(first), keyTypes(l.stream)
 		if len(x) != len(y) {
-			return b.near(word(l.alias), "the keys of streams %s and %s differ in length, %d and %d; "+
+			return b.later(word(l.alias), "the keys of streams %s and %s differ in length, %d and %d; "+
 				"a join must equate the whole keys", first.Name, l.stream.Name, len(x), len(y))
 		}
 		for i := range x {
 			if x[i] != y[i] {
-				return b.near(word(l.alias), "the keys of streams %s and %s have different types, "+
+				return b.later(word(l.alias), "the keys of streams %s and %s have different types, "+
 					"%s and %s; declare them alike", first.Name, l.stream.Name, x[i], y[i])
 			}
 		}
@@ -269,7 +269,7 @@ func (b *bound) keyColumns(patterns map[pattern]bool) ([]int, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return nil, b.at(0, "the select list lacks the view's key; add %s",
+		return nil, b.later(`^`, "the select list lacks the view's key; add %s",
 			strings.Join(missing, ", "))
 	}
 	return out, b.checkStated(out)

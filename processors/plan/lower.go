@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"sort"
+	"strings"
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
@@ -19,6 +20,8 @@ import (
 type lowerer struct {
 	b    *bound
 	kept [][]int
+	// resolve, if set, says what a field stands for; the rest is not used then.
+	resolve func(f *expression.GetField) (operator.Expr, row.Type, error)
 }
 
 func newLowerer(b *bound) lowerer {
@@ -40,6 +43,9 @@ func sortedKeys(m map[int]bool) []int {
 
 // field lowers a column reference.
 func (l lowerer) field(f *expression.GetField) (operator.Expr, row.Type, error) {
+	if l.resolve != nil {
+		return l.resolve(f)
+	}
 	r, err := l.b.ref(f)
 	if err != nil {
 		return nil, row.Type{}, err
@@ -108,10 +114,11 @@ func (l lowerer) compile(e sql.Expression) (*evaluator, error) {
 			if err != nil {
 				return nil, transform.SameTree, err
 			}
-			at, ok := places[src.String()]
+			name := strings.ToLower(e.Table() + "." + e.Name())
+			at, ok := places[name]
 			if !ok {
 				at = len(c.fields)
-				places[src.String()] = at
+				places[name] = at
 				c.fields = append(c.fields, src)
 				c.toSQL = append(c.toSQL, toSQL(t))
 			}

@@ -162,13 +162,16 @@ func TestJoinsAgainstModel(t *testing.T) {
 		}
 		p, err := buildText(text+"views:\n  v: {sql: \""+sql+"\"}\n", nil)
 		if err != nil {
-			if !strings.Contains(err.Error(), "FULL OUTER JOIN on") {
+			if !strings.Contains(err.Error(), "lacks the view's key") {
 				t.Fatalf("planning %s: %v", sql, err)
 			}
 			return
 		}
-		planned++
 		st := p.Stages[len(p.Stages)-1]
+		if st.Join == nil {
+			return // more than a join on keys: TestQueriesAgainstEngine
+		}
+		planned++
 		runModel(t, st, root, where, sql)
 	})
 	if planned == 0 {

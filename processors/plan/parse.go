@@ -128,7 +128,7 @@ func (q *query) selectOnly(stmt ast.Statement) (*ast.Select, error) {
 	case *ast.ParenSelect:
 		return q.selectOnly(s.Select)
 	case *ast.SetOp:
-		return nil, q.near(`\b(union|intersect|except)\b`, "%s is not supported; "+
+		return nil, q.later(`\b(union|intersect|except)\b`, "%s is not supported; "+
 			"write one view for each SELECT", strings.ToUpper(strings.TrimSpace(s.Type)))
 	}
 	word, _, _ := strings.Cut(strings.TrimSpace(q.view.SQL), " ")
@@ -191,10 +191,10 @@ func (q *query) table(t *ast.AliasedTableExpr, p *spec.Pipeline, streams []*Stre
 	name, ok := t.Expr.(ast.TableName)
 	switch {
 	case !ok:
-		return nil, q.near(`\(\s*(select|values)\b`, "a subquery in FROM is not supported "+
+		return nil, q.later(`\(\s*(select|values)\b`, "a subquery in FROM is not supported "+
 			"(%q); write its tables and conditions into this query", quote(t))
 	case t.AsOf != nil:
-		return nil, q.near(`\bfor\s+system_time\b`, "FOR SYSTEM_TIME AS OF, the temporal join, "+
+		return nil, q.later(`\bfor\s+system_time\b`, "FOR SYSTEM_TIME AS OF, the temporal join, "+
 			"is not supported in this version; join on the keys without it")
 	case t.Hints != nil || len(t.Partitions) > 0 || t.Lateral:
 		return nil, q.near(word(name.Name.String()), "hints, PARTITION and LATERAL have no "+
@@ -219,7 +219,7 @@ func (q *query) table(t *ast.AliasedTableExpr, p *spec.Pipeline, streams []*Stre
 				"give one another alias", l.alias)
 		}
 		if o.stream == stream {
-			return nil, q.near(pos, "stream %s is joined with itself on its key, which pairs each "+
+			return nil, q.later(pos, "stream %s is joined with itself on its key, which pairs each "+
 				"row with itself; read its columns through %s", stream.Name, o.alias)
 		}
 	}
@@ -240,7 +240,7 @@ func (q *query) lookUp(name string, p *spec.Pipeline, streams []*Stream) (*Strea
 	}
 	for _, v := range p.Views {
 		if strings.EqualFold(v.Name, name) {
-			return nil, q.near(word(name), "a view over a view is not supported in this version; "+
+			return nil, q.later(word(name), "a view over a view is not supported in this version; "+
 				"write the query of %s into this one", v.Name)
 		}
 	}

@@ -12,23 +12,23 @@ func (q *query) refuseClauses(s *ast.Select) error {
 	const perKey = "a view keeps one row a key"
 	switch {
 	case s.With != nil:
-		return q.near(`\bwith\b`, "WITH "+later+
+		return q.later(`\bwith\b`, "WITH "+later+
 			"write the tables and conditions of its queries into this one")
 	case len(s.From) == 0, isDual(s.From):
 		return q.at(0, "a view reads streams; add FROM and a stream")
 	case s.QueryOpts.Distinct:
-		return q.near(`\bdistinct\b`, "DISTINCT "+later+perKey+
+		return q.later(`\bdistinct\b`, "DISTINCT "+later+perKey+
 			": select the key, and leave DISTINCT out")
 	case s.QueryOpts.SQLCalcFoundRows:
 		return q.near(`\bsql_calc_found_rows\b`, "SQL_CALC_FOUND_ROWS has no meaning "+
 			"in a view; leave it out")
 	case len(s.GroupBy) > 0:
-		return q.near(`\bgroup\s+by\b`, "GROUP BY "+later+
+		return q.later(`\bgroup\s+by\b`, "GROUP BY "+later+
 			"select the rows by their key, and aggregate them when reading")
 	case s.Having != nil:
-		return q.near(`\bhaving\b`, "HAVING "+later+"write conditions on rows as WHERE")
+		return q.later(`\bhaving\b`, "HAVING "+later+"write conditions on rows as WHERE")
 	case len(s.Window) > 0:
-		return q.near(`\bwindow\b`, "WINDOW "+later+"compute it when reading")
+		return q.later(`\bwindow\b`, "WINDOW "+later+"compute it when reading")
 	case len(s.OrderBy) > 0:
 		return q.near(`\border\s+by\b`, "ORDER BY has no meaning in a view, which is read in "+
 			"key order; leave it out")
@@ -106,7 +106,7 @@ func (q *query) refuseExpr(n ast.SQLNode) error {
 	case *ast.FuncExpr:
 		return q.refuseFunc(e)
 	case *ast.Subquery, *ast.ExistsExpr:
-		return q.near(`\(\s*(select|with)\b`, "a subquery in an expression is not supported (%q); "+
+		return q.later(`\(\s*(select|with)\b`, "a subquery in an expression is not supported (%q); "+
 			"join its table on the keys", quote(n))
 	case *ast.GroupConcatExpr:
 		return q.aggregate("group_concat")
@@ -167,9 +167,16 @@ func (q *query) refuseFunc(e *ast.FuncExpr) error {
 }
 
 func (q *query) aggregate(name string) error {
-	return q.near(word(name)+`\s*\(`, "aggregate %s is not supported in this version; "+
-		"select the rows by their key, and aggregate them when reading", name)
+	if supported[name] {
+		return q.later(word(name)+`\s*\(`, "aggregate %s cannot stand here; aggregates belong into "+
+			"the select list and HAVING, not into one another", name)
+	}
+	return q.later(word(name)+`\s*\(`, "aggregate %s is not supported; there are count, sum, avg, "+
+		"min and max", name)
 }
+
+// supported are the aggregates that views can compute.
+var supported = set(`avg count max min sum`)
 
 // cure says what to write instead of an impure function.
 func cure(name string) string {

@@ -64,7 +64,8 @@ type Stage struct {
 	Partitions int      `json:"partitions"`
 	Inputs     []string `json:"inputs"` // topics
 	View       string   `json:"view,omitempty"`
-	Exchange   string   `json:"exchange,omitempty"`
+	Exchange   string   `json:"exchange,omitempty"`  // topic of a source stage's rows
+	Exchanges  []string `json:"exchanges,omitempty"` // topics of an operator's rows
 }
 
 // Encode returns the catalog record's value.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"hash"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,15 +44,28 @@ func Murmur2(data []byte) uint32 {
 	return h
 }
 
+// keySplit ends the part of a composite record key that decides the partition. It does not
+// occur in UTF-8, so no plain key holds it.
+const keySplit = 0xFE
+
+// placing returns the part of a record key that decides its partition.
+func placing(key []byte) []byte {
+	if i := bytes.IndexByte(key, keySplit); i >= 0 {
+		return key[:i]
+	}
+	return key
+}
+
 // PartitionOf returns the partition that holds a record key in a topic of n partitions:
-// murmur2 for a row's key, the partition it names for the reserved key of a watermark.
+// murmur2 for a row's key, of a composite key the part before the byte 0xFE, and the
+// partition it names for the reserved key of a watermark.
 func PartitionOf(key string, n int) int32 {
 	if len(key) > 0 && key[0] == 0xFF {
 		if p, ok := wire.WatermarkPartition(key); ok && int(p) < n {
 			return p
 		}
 	}
-	return int32(Murmur2([]byte(key))&0x7fffffff) % int32(n)
+	return int32(Murmur2(placing([]byte(key)))&0x7fffffff) % int32(n)
 }
 
 // partitioner places records as PartitionOf says.
@@ -82,5 +96,5 @@ func (h *hasher) Sum32() uint32 {
 			return uint32(p)
 		}
 	}
-	return Murmur2(h.buf) & 0x7fffffff
+	return Murmur2(placing(h.buf)) & 0x7fffffff
 }

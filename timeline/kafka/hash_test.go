@@ -18,6 +18,21 @@ func TestPartitionOfRowKeys(t *testing.T) {
 	}
 }
 
+// A composite key stands where its first part stands, for goka's hasher, too.
+func TestPartitionOfCompositeKeys(t *testing.T) {
+	for n := 1; n < 20; n++ {
+		want := kafka.PartitionOf("abc", n)
+		if got := kafka.PartitionOf("abc\xFE0order-7", n); got != want {
+			t.Errorf("a row of key abc goes to %d of %d, not %d", got, n, want)
+		}
+		h := kafka.NewHasher()
+		h.Write([]byte("abc\xFE1"))
+		if got := int32(h.Sum32()) % int32(n); got != want {
+			t.Errorf("goka puts a row of key abc into %d of %d, not %d", got, n, want)
+		}
+	}
+}
+
 func TestPartitionOfReservedKeys(t *testing.T) {
 	for _, p := range []int32{0, 1, 5, 63} {
 		if got := kafka.PartitionOf(wire.WatermarkKey(p), 64); got != p {

@@ -77,7 +77,7 @@ func TestParseJSONRefuses(t *testing.T) {
 		{"decimal(4,2)", `100`, "does not fit decimal(4,2)"},
 		{"decimal(4,2)", `"1,5"`, "not a number"}, {"decimal(4,2)", `"− 1"`, "not a number"},
 		{"decimal", `1e99999999`, "out of range"}, {"decimal", `"NaN"`, "not a number"},
-		{"text", `1`, "want a string"}, {"text", "\"\xff\"", "not valid UTF-8"},
+		{"text", `true`, "want a string"}, {"text", "\"\xff\"", "not valid UTF-8"},
 		{"boolean", `1`, "want true or false"}, {"boolean", `"true"`, "want true or false"},
 		{"timestamp", `"2024-05-01"`, "not a time"},
 		{"timestamp", `"2024-05-01T12:00:00"`, "not a time"},

@@ -99,6 +99,8 @@ func parseNumber(t Type, s []byte) (Value, error) {
 	var v Value
 	var err error
 	switch t.Kind {
+	case Text: // an identifier that its producer takes for a number
+		return string(s), nil
 	case Bigint:
 		v, err = parseIntegral(s)
 	case Double:

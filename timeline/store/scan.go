@@ -24,13 +24,19 @@ const (
 func (s *Store) Scan(from, to []byte, t timeline.Time,
 	fn func(orderKey []byte, v wire.Version) (bool, error),
 ) error {
+	return s.scan(from, to, endOf(t), fn)
+}
+
+func (s *Store) scan(from, to []byte, limit timeline.Stamp,
+	fn func(orderKey []byte, v wire.Version) (bool, error),
+) error {
 	c, done, err := s.snapshot(from == nil && to == nil)
 	if err != nil {
 		return err
 	}
 	defer done()
 	for ok := c.first(from, to); ok; ok = c.nextKey(to) {
-		if !c.descend(endOf(t)) {
+		if !c.descend(limit) {
 			continue
 		}
 		v, err := s.decode(c.it.Value(), c.prefix)

@@ -36,6 +36,9 @@ type Options struct {
 	Key func(recordKey string) ([]byte, error)
 	// Text is the inverse of Key. Needed by goka's iterators only.
 	Text func(orderKey []byte) (string, error)
+	// Group returns how many bytes of an order key name the group that ScanGroup walks;
+	// 0 for none. Nil if there are no groups.
+	Group func(orderKey []byte) int
 	// DropState forgets what only operators need, for replicas. A directory keeps
 	// the choice it was created with.
 	DropState bool
@@ -82,9 +85,11 @@ type Store struct {
 	cache     cache
 	dirty     []*entry // entries with active changes
 	spare     []*entry
-	pending   int  // bytes that wait for a flush
-	writing   bool // a flush has frozen changes and not yet thawed them
-	metaDirty bool // offset, watermark or horizon wait for a flush
+	groups    map[string][]string // prefixes of dirty entries by group
+	leaving   map[string][]string // groups of what a flush has frozen
+	pending   int                 // bytes that wait for a flush
+	writing   bool                // a flush has frozen changes and not yet thawed them
+	metaDirty bool                // offset, watermark or horizon wait for a flush
 	recovered bool
 	fresh     bool  // the directory was empty
 	failed    error // the first failed write; nothing is written after it
@@ -128,7 +133,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		o: o, db: db, files: files, horizon: timeline.MinTime, gen: &generation{},
-		cache: newCache(o.NewestCache),
+		cache: newCache(o.NewestCache), groups: map[string][]string{},
 	}
 	s.prune.init()
 	if err := s.loadMeta(); err != nil {

@@ -86,6 +86,7 @@ func (s *Store) touch(e *entry) {
 	if !e.dirty {
 		e.dirty = true
 		s.dirty = append(s.dirty, e)
+		s.group(e.prefix)
 	}
 }
 
@@ -269,6 +270,7 @@ func (s *Store) freeze(b *leveldb.Batch) ([]*entry, error) {
 	s.writing = true
 	frozen := s.dirty
 	s.dirty, s.spare = s.spare[:0], nil
+	s.groups, s.leaving = map[string][]string{}, s.groups
 	s.pending = 0
 	for _, e := range frozen {
 		e.active, e.frozen = e.frozen, e.active
@@ -332,7 +334,7 @@ func (s *Store) write(b *leveldb.Batch) error {
 // thaw ends a flush: from here on readers find the frozen changes on disk.
 func (s *Store) thaw(frozen []*entry) {
 	s.mu.Lock()
-	s.writing = false
+	s.writing, s.leaving = false, nil
 	old := s.gen
 	s.gen = &generation{}
 	for _, e := range frozen {

@@ -59,15 +59,17 @@ func DecodeVersion(b []byte) (Version, error) {
 type Op uint8
 
 // The operations. Upsert and Delete come from keyed streams and replace what the key
-// held; Insert and Retract are signed changes of whole rows. Frozen.
+// held; Insert, Retract and Replace are signed changes of whole rows. Frozen.
 const (
 	Upsert  Op = 0
 	Delete  Op = 1
 	Insert  Op = 2
 	Retract Op = 3
+	Replace Op = 4 // a row by another under the same key, as AppendPair lays them out
 )
 
-// String returns the operation in one word: "upsert", "delete", "insert" or "retract".
+// String returns the operation in one word: "upsert", "delete", "insert", "retract" or
+// "replace".
 func (o Op) String() string {
 	switch o {
 	case Upsert:
@@ -78,6 +80,8 @@ func (o Op) String() string {
 		return "insert"
 	case Retract:
 		return "retract"
+	case Replace:
+		return "replace"
 	}
 	return "unknown operation"
 }
@@ -101,6 +105,21 @@ func AppendChange(dst []byte, c Change) []byte {
 	return append(dst, c.Row...)
 }
 
+// AppendPair appends the rows of a Replace: a uvarint length and the row that goes, then
+// the row that comes.
+func AppendPair(dst, from, to []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(from)))
+	return append(append(dst, from...), to...)
+}
+
+// SplitPair reads what AppendPair wrote. The rows share b's memory.
+func SplitPair(b []byte) (from, to []byte, err error) {
+	r := reader{rest: b}
+	from = r.bytes(r.uvarint(math.MaxUint64))
+	to = r.remainder()
+	return from, to, r.done(KindChange)
+}
+
 // DecodeChange reads what AppendChange wrote. Row shares b's memory; it is nil where
 // empty.
 func DecodeChange(b []byte) (Change, error) {
@@ -113,7 +132,7 @@ func DecodeChange(b []byte) (Change, error) {
 	c.Output = uint32(r.uvarint(math.MaxUint32))
 	c.Sender = int32(uint32(r.uvarint(math.MaxUint32)))
 	c.Row = r.remainder()
-	r.failed = r.failed || c.Op > Retract
+	r.failed = r.failed || c.Op > Replace
 	if err := r.done(KindChange); err != nil {
 		return Change{}, err
 	}

@@ -221,7 +221,7 @@ func TestRefuses(t *testing.T) {
 		"\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00":                 errCorrupt,
 		"\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00":         errCorrupt,
 		"\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x00\x00": errCorrupt,
-		"\x01\x02\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00": errCorrupt,
+		"\x01\x02\x00\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00": errCorrupt,
 		"\x01\x03\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00":         errCorrupt,
 		"\x01\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00":     errCorrupt,
 	} {
@@ -329,5 +329,17 @@ func BenchmarkAppendVersion(b *testing.B) {
 	var dst []byte
 	for b.Loop() {
 		dst = AppendVersion(dst[:0], v)
+	}
+}
+
+func TestPair(t *testing.T) {
+	for _, p := range [][2]string{{"", ""}, {"old", ""}, {"", "new"}, {"old", "new"}} {
+		from, to, err := SplitPair(AppendPair(nil, []byte(p[0]), []byte(p[1])))
+		if err != nil || string(from) != p[0] || string(to) != p[1] {
+			t.Errorf("%q: got %q, %q, %v", p, from, to, err)
+		}
+	}
+	if _, _, err := SplitPair([]byte{5, 'x'}); !errors.Is(err, errCorrupt) {
+		t.Errorf("got %v for a pair cut short", err)
 	}
 }

@@ -109,6 +109,7 @@ func Collect(ctx context.Context, cl *kgo.Client, cat *catalog.Catalog) (*Report
 		if s.Exchange != "" {
 			topics = append(topics, s.Exchange)
 		}
+		topics = append(topics, s.Exchanges...)
 	}
 	var err error
 	if c.ends, err = kafka.NewTopics(cl, 0, 0).Ends(ctx, topics...); err != nil {
