@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tideline/tideline/cmd/pipelinetest"
+	"github.com/tideline/tideline/processors/operator"
 )
 
 // soak is how long the random tests run: TIDELINE_SOAK, else a few seconds.
@@ -51,12 +52,14 @@ func TestKept(t *testing.T) {
 // keepFailure makes a failing case smaller, shows it and writes it as a pipeline test.
 func keepFailure(t *testing.T, c *trial, check func(*trial) error) {
 	end := time.Now().Add(time.Minute)
+	homeless := errors.Is(check(c), operator.ErrNullKey) // a smaller query may be at fault itself
 	small := c.shrink(func(c *trial) bool {
 		if time.Now().After(end) {
 			return false
 		}
 		err := check(c)
-		return err != nil && !errors.Is(err, errRefused)
+		return err != nil && !errors.Is(err, errRefused) &&
+			errors.Is(err, operator.ErrNullKey) == homeless
 	})
 	dir := fmt.Sprintf("../../testdata/cases/oracle-%d", c.seed)
 	t.Errorf("seed %d: %v\n%s\n%s\nkept in %s: %v", c.seed, check(small), small.yaml(),

@@ -285,6 +285,11 @@ func identity(r *relation, on []int) (out []int) {
 
 // bags plans a join of which both sides change.
 func (j *joining) bags() (*relation, error) {
+	if j.n.kind == operator.Full && len(j.rest) > 0 && len(j.l.key)+len(j.r.key) == 0 {
+		return nil, j.s.near(`\bfull\b`, "FULL OUTER JOIN of two queries of one row on more than an "+
+			"equality is not supported (ON %s): nothing tells its rows apart; put the condition into CASE "+
+			"in the select list", quote(j.n.on))
+	}
 	op := &operator.BagJoin{Kind: j.n.kind}
 	nd := j.s.g.add(j.s, "join", op)
 	op.Name = nd.name
