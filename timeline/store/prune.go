@@ -117,6 +117,12 @@ func (s *Store) pruneVersions(c *cursor, horizon timeline.Time, n int) (done boo
 		if base == nil {
 			return
 		}
+		if s.waits(p.prefix) {
+			// A version that is not on disk yet may be older than the deletion.
+			p.low = min(p.low, baseAt.At)
+			base = nil
+			return
+		}
 		p.batch.Delete(base)
 		if baseNewest {
 			p.gone = append(p.gone, version{st: baseAt, rec: bytes.Clone(p.prefix)})
@@ -166,6 +172,14 @@ func (s *Store) pruneVersions(c *cursor, horizon timeline.Time, n int) (done boo
 		}
 		p.newer = st.At
 	}
+}
+
+// waits says whether changes of a key wait for a flush.
+func (s *Store) waits(prefix []byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e := s.cache.entries[string(prefix)]
+	return e != nil && (!e.active.empty() || !e.frozen.empty())
 }
 
 func (p *pruner) enter(prefix []byte) {
