@@ -170,14 +170,13 @@ func (s *sender) emit(sign int, r row.Row) error {
 }
 
 // end sends what is held back.
-func (s *sender) end() error {
+func (s *sender) end() {
 	for i := range s.routes {
 		if t := &s.routes[i]; t.held {
 			s.send(t, wire.Retract, t.key, t.row)
 			t.held = false
 		}
 	}
-	return nil
 }
 
 func (s *sender) send(t *route, op wire.Op, key string, r []byte) {

@@ -135,9 +135,7 @@ func (s *stage) update(ctx goka.Context, f feed.Frame) error {
 	if err := s.plan.Op.Process(st, c, &effects); err != nil {
 		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
 	}
-	if err := out.end(); err != nil {
-		return fmt.Errorf("stage %s: %w", s.plan.Name, err)
-	}
+	out.end()
 	if effects.Changed {
 		effects.Version.Stamp = f.Stamp
 		ctx.SetValue(wire.AppendVersion(nil, effects.Version))

@@ -197,7 +197,10 @@ func (d *drawer) plain(q *query, cols []column, merged []item) {
 		d.item(q, it.expr, it.kind)
 	}
 	for _, c := range cols {
-		if (c.kind != instant || d.maybe(20)) && (strings.HasPrefix(c.name, "id") || c.name[0] == 'c' || d.maybe(40)) {
+		if c.kind == instant && !d.maybe(20) {
+			continue
+		}
+		if strings.HasPrefix(c.name, "id") || c.name[0] == 'c' || d.maybe(40) {
 			d.item(q, colRef(c), c.kind)
 		}
 	}

@@ -14,7 +14,6 @@ type kind struct {
 var (
 	text    = kind{base: 't'}
 	integer = kind{base: 'i'}
-	boolean = kind{base: 'b'}
 	instant = kind{base: 's'}
 )
 

@@ -35,8 +35,9 @@ func (g *Aggregated) step(acc []byte, in row.Row, sign, rows int64) ([]byte, row
 		return binary.AppendVarint(nil, n), n, nil
 	case Sum, Avg:
 		return g.sum(acc, v, sign)
+	default: // those that need all values in order
+		return g.ordered(acc, v, sign)
 	}
-	return g.ordered(acc, v, sign)
 }
 
 func count(acc []byte) (int64, error) {

@@ -120,7 +120,7 @@ func (x *exchange) run() error {
 	other := 1 - x.c.Input
 	var alone []sideRow // of the other side, which may gain or lose their only match
 	err := x.rows(other, "", func(o sideRow) (bool, error) {
-		any := false
+		matched := false
 		for i := range x.mine {
 			m := &x.mine[i]
 			ok, err := x.j.match(x.c.Input, m.vals, o.vals)
@@ -130,13 +130,13 @@ func (x *exchange) run() error {
 			if !ok {
 				continue
 			}
-			any = true
+			matched = true
 			m.matched = m.matched || o.count > 0
 			if err := x.e.times(int64(m.sign)*o.count, m.vals, o.vals); err != nil {
 				return false, err
 			}
 		}
-		if any && x.j.keeps(other) {
+		if matched && x.j.keeps(other) {
 			alone = append(alone, o)
 		}
 		return true, nil

@@ -68,8 +68,9 @@ func (c *Change) signed(dst []signedRow) ([]signedRow, error) {
 	case wire.Replace:
 		from, to, err := wire.SplitPair(c.Row)
 		return append(dst, signedRow{-1, from}, signedRow{1, to}), err
+	default:
+		return nil, fmt.Errorf("taking change: operation %s has no meaning for signed rows", c.Op)
 	}
-	return nil, fmt.Errorf("taking change: operation %s has no meaning for signed rows", c.Op)
 }
 
 // replace emits the change from one row of a key to the next: versions hold the rows

@@ -34,9 +34,7 @@ func Build(p *spec.Pipeline, parts func(topic string) (int, error)) (*Plan, erro
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	if err := b.keepTables(); err != nil {
-		return nil, err
-	}
+	b.keepTables()
 	b.partitions()
 	b.exchange()
 	if err := b.stages(); err != nil {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -78,7 +79,10 @@ func (s *source) near(pattern, format string, args ...any) error {
 // later is near for what a join on the keys cannot express but other operators may.
 func (s *source) later(pattern, format string, args ...any) error {
 	err := s.near(pattern, format, args...)
-	err.(*Error).general = true
+	var e *Error
+	if errors.As(err, &e) {
+		e.general = true
+	}
 	return err
 }
 

@@ -424,7 +424,9 @@ func (j *joining) temporal(asOf sql.Expression) (*relation, error) {
 		return nil, j.s.near(at, "a table joined FOR SYSTEM_TIME AS OF must be joined on its whole "+
 			"key (ON %s)", quote(j.n.on))
 	}
-	op := &operator.TemporalJoin{Kind: j.n.kind, Left: j.l.columns(), Right: j.r.columns(), At: instant}
+	op := &operator.TemporalJoin{
+		Kind: j.n.kind, Left: j.l.columns(), Right: j.r.columns(), At: instant,
+	}
 	nd := j.s.g.add(j.s, "asof", op)
 	op.Name, nd.history = nd.name, true
 	nd.what = j.n.kind.String() + " join as of " + asOf.String()

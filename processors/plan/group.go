@@ -132,7 +132,9 @@ func (p *parts) groupKey(in *relation, sent []int) []int {
 
 // aggregated plans one aggregate; at is the column it is of, -1 for none, and arg where
 // that column is going to stand.
-func (p *parts) aggregated(in *relation, c *call, arg int) (g operator.Aggregated, at int, err error) {
+func (p *parts) aggregated(
+	in *relation, c *call, arg int,
+) (g operator.Aggregated, at int, err error) {
 	if c.star {
 		return operator.Aggregated{Func: operator.CountRows, Out: row.Type{Kind: row.Bigint}}, -1, nil
 	}

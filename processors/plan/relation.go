@@ -227,7 +227,7 @@ func (r *relation) keep(cols []int) *relation {
 }
 
 // send routes the relation's rows to an operator.
-func (r *relation) send(to *node, form operator.KeyForm) *edge {
+func (r *relation) send(to *node, form operator.KeyForm) {
 	e := &edge{from: r.from, to: to, route: &operator.Route{Key: form}}
 	switch len(r.where) {
 	case 0:
@@ -247,7 +247,6 @@ func (r *relation) send(to *node, form operator.KeyForm) *edge {
 	}
 	r.from.out = append(r.from.out, e)
 	to.in = append(to.in, e)
-	return e
 }
 
 // columns returns the relation's columns as an operator's.

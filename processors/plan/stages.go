@@ -11,7 +11,7 @@ import (
 
 // keepTables makes what keeps a stream as a table a join of that stream alone, with every
 // column in its place, those that nobody reads as nulls.
-func (b *builder) keepTables() error {
+func (b *builder) keepTables() {
 	b.general.nodes = slices.DeleteFunc(b.general.nodes, func(nd *node) bool {
 		return nd.table != nil && len(nd.out) == 0
 	})
@@ -54,7 +54,6 @@ func (b *builder) keepTables() error {
 		nd.op, nd.query = c.join, c
 		b.queries = append(b.queries, c)
 	}
-	return nil
 }
 
 // widest is the number of partitions of stages that read no stream: the pipeline's, or

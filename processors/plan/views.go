@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,8 @@ func (b *builder) planView(v *spec.View) (err error) {
 		b.general.nodes = append(b.general.nodes, out.node)
 		return nil
 	}
-	if e, ok := err.(*Error); !ok || !e.general {
+	var e *Error
+	if !errors.As(err, &e) || !e.general {
 		return err
 	}
 	return b.general.view(v, out)
