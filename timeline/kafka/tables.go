@@ -78,13 +78,13 @@ func (t *Tables) poll(ctx context.Context) {
 	for {
 		wait, interrupt := context.WithCancel(ctx)
 		t.mu.Lock()
-		todo := t.between
+		waiting := t.between
 		t.between, t.interrupt = nil, interrupt
 		t.mu.Unlock()
-		for _, fn := range todo {
+		for _, fn := range waiting {
 			fn()
 		}
-		if len(todo) > 0 {
+		if len(waiting) > 0 {
 			interrupt()
 			continue
 		}
