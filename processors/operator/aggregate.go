@@ -68,16 +68,9 @@ func (a *Aggregate) Process(st State, c Change, out *Effects) error {
 
 func (a *Aggregate) process(st State, c Change, out *Effects) error {
 	var space [2]signedRow
-	changes, err := c.signed(space[:0])
+	changes, prev, err := c.onto(st, space[:0])
 	if err != nil {
 		return err
-	}
-	prev, had, err := st.Get(c.Key)
-	if err != nil {
-		return err
-	}
-	if !had {
-		prev = wire.Version{Deleted: true}
 	}
 	next := prev
 	for _, r := range changes {

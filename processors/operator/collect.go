@@ -31,16 +31,9 @@ func (k *Collect) Process(st State, c Change, out *Effects) error {
 
 func (k *Collect) process(st State, c Change, out *Effects) error {
 	var space [2]signedRow
-	changes, err := c.signed(space[:0])
+	changes, prev, err := c.onto(st, space[:0])
 	if err != nil {
 		return err
-	}
-	prev, had, err := st.Get(c.Key)
-	if err != nil {
-		return err
-	}
-	if !had {
-		prev = wire.Version{Deleted: true}
 	}
 	var rows bag
 	switch {

@@ -58,6 +58,20 @@ type signedRow struct {
 	row  []byte
 }
 
+// onto returns the rows that a signed change takes away and brings, in dst, and the
+// version of its key that it comes upon: a deleted one if there is none.
+func (c *Change) onto(st State, dst []signedRow) ([]signedRow, wire.Version, error) {
+	changes, err := c.signed(dst)
+	if err != nil {
+		return nil, wire.Version{}, err
+	}
+	prev, had, err := st.Get(c.Key)
+	if !had {
+		prev = wire.Version{Deleted: true}
+	}
+	return changes, prev, err
+}
+
 // signed returns the rows that a signed change takes away and brings, in dst.
 func (c *Change) signed(dst []signedRow) ([]signedRow, error) {
 	switch c.Op {

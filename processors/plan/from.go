@@ -51,16 +51,8 @@ func (s *selection) from(te ast.TableExpr) (*fromNode, error) {
 
 func (s *selection) joinOf(t *ast.JoinTableExpr) (n *fromNode, err error) {
 	n = &fromNode{on: t.Condition.On}
-	switch strings.ToLower(t.Join) {
-	case ast.JoinStr, ast.StraightJoinStr:
-		n.kind = operator.Inner
-	case ast.LeftJoinStr:
-		n.kind = operator.Left
-	case ast.RightJoinStr:
-		n.kind = operator.Right
-	case ast.FullOuterJoinStr:
-		n.kind = operator.Full
-	default:
+	var ok bool
+	if n.kind, ok = joinKind(t); !ok {
 		return nil, s.near(`\bnatural\b`, "%s is not supported; write JOIN ... ON",
 			strings.ToUpper(t.Join))
 	}

@@ -153,19 +153,27 @@ func (q *query) from(te ast.TableExpr, p *spec.Pipeline, streams []*Stream) (*tr
 		"FROM takes streams, joined on their keys", ast.String(te))
 }
 
+// joinKind says how a join keeps rows without a match; false if it is of a kind that
+// cannot be planned.
+func joinKind(t *ast.JoinTableExpr) (operator.JoinKind, bool) {
+	switch strings.ToLower(t.Join) {
+	case ast.JoinStr, ast.StraightJoinStr:
+		return operator.Inner, true
+	case ast.LeftJoinStr:
+		return operator.Left, true
+	case ast.RightJoinStr:
+		return operator.Right, true
+	case ast.FullOuterJoinStr:
+		return operator.Full, true
+	}
+	return 0, false
+}
+
 func (q *query) join(t *ast.JoinTableExpr, p *spec.Pipeline, streams []*Stream) (
 	n *treeNode, err error) {
 	n = &treeNode{on: t.Condition.On}
-	switch strings.ToLower(t.Join) {
-	case ast.JoinStr, ast.StraightJoinStr:
-		n.kind = operator.Inner
-	case ast.LeftJoinStr:
-		n.kind = operator.Left
-	case ast.RightJoinStr:
-		n.kind = operator.Right
-	case ast.FullOuterJoinStr:
-		n.kind = operator.Full
-	default:
+	var ok bool
+	if n.kind, ok = joinKind(t); !ok {
 		return nil, q.near(`\bnatural\b`, "%s is not supported; write JOIN ... ON with the keys",
 			strings.ToUpper(t.Join))
 	}
